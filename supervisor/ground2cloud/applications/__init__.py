@@ -1,0 +1,1 @@
+"""Ask an application, gently and in its own words, whether it answers."""

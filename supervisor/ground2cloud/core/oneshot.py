@@ -1,0 +1,72 @@
+"""Run a short command to its end: bounded in time and in what it may print.
+
+For `ssh -G`, `ssh -O forward`, `sshd -t`, `icacls` and the like. Long-lived children belong to
+`supervise`. The command never inherits stdin, stdout or stderr.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ground2cloud.core.spawn import spawn
+
+OUTPUT_LIMIT = 256 * 1024
+"""Bytes kept of each stream; what comes after is read and dropped, so the command never stalls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended. `code` is None when it could not be started or had to be killed."""
+
+    code: int | None
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ended by itself with 0."""
+        return self.code == 0
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,  # noqa: ASYNC109 - the caller names the bound, this function keeps it
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run `argv` and wait for its end, at most `timeout` seconds.
+
+    Never raises for what the command does: a missing program, a hang and a crash are answers.
+    """
+    try:
+        process = await spawn(argv, env={**os.environ, **(env or {})})
+    except OSError as error:
+        return Finished(None, "", f"{argv[0]}: {error.strerror or error}")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(timeout):
+            if stdin:
+                process.stdin.write(stdin)
+            process.stdin.close()
+            out, err = await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
+            code = await process.wait()
+    except TimeoutError:
+        return Finished(None, "", f"{argv[0]}: no end after {timeout:g} s")
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    return Finished(code, out, err)
+
+
+async def _drain(stream: asyncio.StreamReader) -> str:
+    kept = bytearray()
+    while chunk := await stream.read(65536):
+        kept += chunk[: OUTPUT_LIMIT - len(kept)]
+    return kept.decode("utf-8", "replace")

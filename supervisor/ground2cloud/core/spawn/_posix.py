@@ -1,0 +1,47 @@
+"""Spawning on Linux, macOS and the BSDs.
+
+The child gets a session of its own, so that Ctrl-C at a terminal reaches the supervisor alone. On
+Linux the kernel also kills it when the supervisor dies (PR_SET_PDEATHSIG); elsewhere a held ssh
+session ends with its stdin, and the next start ends what is left (see `core.records`).
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+assert sys.platform != "win32"
+
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+# Bound at import: between fork and exec only async-signal-safe work is allowed.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+def _die_with(parent: int) -> None:
+    """In the forked child: ask the kernel for SIGKILL at the parent's death, unless it is over."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Start `argv` with pipes for stdin, stdout and stderr.
+
+    Must be called from the main thread: the kernel watches the thread that forked.
+
+    Raises:
+        OSError: the program is missing or may not be executed.
+    """
+    parent = os.getpid()
+    return await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=dict(env),
+        start_new_session=True,
+        preexec_fn=lambda: _die_with(parent),
+    )

@@ -1,0 +1,1 @@
+"""Notice that a file was saved, and say what changed in it."""

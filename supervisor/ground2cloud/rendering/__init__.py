@@ -1,0 +1,1 @@
+"""Find a template in wheel or checkout, render it strictly, write the result atomically."""

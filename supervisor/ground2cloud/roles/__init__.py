@@ -1,0 +1,1 @@
+"""The composition roots: the only place where the parts are wired together."""

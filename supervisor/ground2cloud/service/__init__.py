@@ -1,0 +1,1 @@
+"""Getting on with the service manager: its notifications, its journal."""

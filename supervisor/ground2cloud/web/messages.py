@@ -1,0 +1,118 @@
+"""What the local API says, as JSON. The command line reads exactly these types."""
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+LightState = Literal["up", "down", "unknown"]
+
+
+class Light(Struct, frozen=True):
+    """One proof. `at` is when it was last proved or disproved (ISO 8601, UTC); None if never."""
+
+    state: LightState = "unknown"
+    at: str | None = None
+    detail: str = ""
+
+
+class Lights(Struct, frozen=True):
+    """The four proofs of a service, in the order in which a request meets them."""
+
+    ssh: Light
+    listener: Light
+    path: Light
+    application: Light
+
+
+class LaneStatus(Struct, frozen=True, kw_only=True):
+    """One supervised ssh. Times in seconds, sizes in bytes; None where it can't be known now.
+
+    `session` says whether a session is held beside the forwards (`held`), not (`none`), or not yet
+    known (`unknown`). `bytes_read` counts what ssh read, from the gateway and from applications.
+    """
+
+    name: str
+    state: str
+    services: tuple[str, ...]
+    session: str
+    pid: int | None = None
+    uptime: float | None = None
+    ready_in: float | None = None
+    restarts: int = 0
+    failures: int = 0
+    next_try_in: float | None = None
+    last_error: str | None = None
+    last_error_at: str | None = None
+    hint: str = ""
+    round_trip: float | None = None
+    round_trip_at: str | None = None
+    cpu_percent: float | None = None
+    memory: int | None = None
+    connections: int | None = None
+    bytes_read: int | None = None
+
+
+class ServiceStatus(Struct, frozen=True, kw_only=True):
+    """One service. `state` is up (its lane is ready), down, or paused."""
+
+    name: str
+    kind: str
+    target: str
+    remote: str
+    state: Literal["up", "down", "paused"]
+    lane: str | None
+    lights: Lights
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now."""
+
+    version: str
+    pid: int
+    config: str
+    log: str | None
+    gateway: str
+    started_at: str
+    uptime: float
+    summary: str
+    lanes: tuple[LaneStatus, ...]
+    services: tuple[ServiceStatus, ...]
+    problems: tuple[str, ...] = ()
+    memory: int | None = None
+    cpu_percent: float | None = None
+
+
+class Answer(Struct, frozen=True):
+    """The answer to a request: done, or why not, a line for each reason."""
+
+    ok: bool
+    problems: tuple[str, ...] = ()
+    message: str = ""
+
+
+class Control(Protocol):
+    """What the API needs of the running agent."""
+
+    def status(self) -> Status:
+        """Answer with what is known now, without asking anyone."""
+        ...
+
+    async def reload(self) -> Answer:
+        """Load the file again and apply it; wait for the result."""
+        ...
+
+    async def pause(self, service: str) -> Answer:
+        """Withdraw a service from the gateway until it is resumed."""
+        ...
+
+    async def resume(self, service: str) -> Answer:
+        """Offer a paused service again."""
+        ...
+
+    async def restart(self) -> Answer:
+        """End every lane and start it again."""
+        ...
+
+    async def stop(self) -> Answer:
+        """End the program."""
+        ...
