@@ -1,1 +1,1 @@
-"""The log: one owner, one file, text or JSON lines; rotation and a full disk lose nothing silently."""
+"""The log: one owner, one file, text or JSON lines; nothing is lost in silence."""
