@@ -19,7 +19,7 @@ class BackoffPolicy:
     """
 
     initial: float = 0.5
-    maximum: float = 30.0
+    maximum: float = 15.0
     reset_after: float = 10.0
 
     def delay(self, failures: int, luck: float) -> float:

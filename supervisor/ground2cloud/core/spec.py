@@ -7,7 +7,6 @@ an sshd and a router.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from ground2cloud.core.backoff import BackoffPolicy
@@ -51,33 +50,62 @@ class Observer(Protocol):
         ...
 
 
+def nothing_to_prepare() -> bool:
+    """Stand in for a child without files of its own: nothing ever changes."""
+    return False
+
+
+def bad_files(words: str) -> Verdict:
+    """Judge files that the program's own check refused: they stay bad until they change."""
+    return Verdict(Outcome.PERMANENT, "config-bad", "its configuration is refused", evidence=words)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The times that govern a child, in seconds.
+
+    Args:
+        backoff: how long to wait between attempts.
+        start_timeout: a run that is not ready by then is ended and counts as failed.
+        stop_timeout: grace between the polite and the hard end.
+        blocked_retry: how slowly a blocked child is tried all the same, since a mistake on the
+            other side gets mended without this machine hearing of it.
+        dead_after: an echoing child whose heartbeat is not answered for so long is dead.
+        probe_timeout: the same, when there is a reason to doubt the link.
+    """
+
+    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    start_timeout: float = 60.0
+    stop_timeout: float = 2.0
+    blocked_retry: float = 300.0
+    dead_after: float = 15.0
+    probe_timeout: float = 3.0
+
+
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """How one child is run. Times in seconds.
+    """How one child is run.
 
     Args:
         name: unique among the children of a supervisor.
         argv: the command; the first word is looked up in PATH.
-        files: rendered files, written atomically before each start.
-        check_argv: ends with 0 when the files are good; its stderr is the error otherwise.
         observe: makes the listener of one run.
-        backoff: how long to wait between attempts.
+        limits: the times that govern it.
+        prepare: puts the child's files in place before each start; answers whether they changed.
+            Its OSError is a failure that may pass (a full disk).
+        check_argv: run when the files changed; ends with 0 when they are good.
+        refused: the verdict on files that the check refused, from the check's words.
         env: added to the environment of the supervisor.
-        start_timeout: a run that is not ready by then is ended and counts as failed.
-        stop_timeout: grace between the polite and the hard end.
-        blocked_retry: how slowly a blocked child is tried all the same.
-        heartbeat: interval at which a line is sent through the child's stdin and expected back on
-            its stdout; None where the child doesn't echo.
+        heartbeat: seconds between lines sent through the child's stdin that an echoing child
+            returns on its stdout; None where the child has no use for its stdin.
     """
 
     name: str
     argv: tuple[str, ...]
     observe: Callable[[], Observer]
-    backoff: BackoffPolicy
-    files: Mapping[Path, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    prepare: Callable[[], bool] = nothing_to_prepare
     check_argv: tuple[str, ...] | None = None
+    refused: Callable[[str], Verdict] = bad_files
     env: Mapping[str, str] = field(default_factory=dict)
-    start_timeout: float = 60.0
-    stop_timeout: float = 3.0
-    blocked_retry: float = 300.0
     heartbeat: float | None = None

@@ -1,9 +1,10 @@
 """The states of a child and the written table of the ways between them.
 
-STOPPED → STARTING → READY → DRAINING → STOPPED
-             │  ▲       │
-             ▼  │       ▼
-           BACKOFF ◀────┘        STARTING → BLOCKED (permanent cause)
+STOPPED ──▶ STARTING ──▶ READY ──▶ DRAINING ──▶ STOPPED
+             │  ▲  │       │          │
+             │  │  └─▶ BLOCKED        └──▶ STARTING (a restart)
+             ▼  │          │
+           BACKOFF ◀───────┘ (from READY)
 """
 
 from enum import StrEnum
@@ -29,9 +30,12 @@ class State(StrEnum):
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.STOPPED: frozenset({State.STARTING}),
     State.STARTING: frozenset({State.READY, State.DRAINING, State.BACKOFF, State.BLOCKED}),
-    State.READY: frozenset({State.DRAINING, State.BACKOFF, State.BLOCKED, State.STARTING}),
+    State.READY: frozenset({State.DRAINING, State.BACKOFF}),
     State.DRAINING: frozenset({State.STOPPED, State.STARTING}),
     State.BACKOFF: frozenset({State.STARTING, State.STOPPED}),
     State.BLOCKED: frozenset({State.STARTING, State.STOPPED}),
 }
-"""Every way that exists. READY goes straight to STARTING when the first retry is immediate."""
+"""Every way that exists. A child that was READY is always tried once more before it is BLOCKED."""
+
+WITH_PROCESS = frozenset({State.STARTING, State.READY, State.DRAINING})
+"""The states in which a process may be alive."""

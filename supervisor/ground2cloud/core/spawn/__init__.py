@@ -1,13 +1,13 @@
-"""Start a process that can't outlive the supervisor, with three pipes of its own.
+"""Start a process that can't outlive the supervisor, with three pipes of its own, and end it.
 
-One documented function, `spawn`; what differs between the platforms is in `_posix` and `_win32`.
+Two documented functions; what differs between the platforms is in `_posix` and `_win32`.
 """
 
 import sys
 
 if sys.platform == "win32":
-    from ground2cloud.core.spawn._win32 import spawn
+    from ground2cloud.core.spawn._win32 import end_process, spawn
 else:
-    from ground2cloud.core.spawn._posix import spawn
+    from ground2cloud.core.spawn._posix import end_process, spawn
 
-__all__ = ["spawn"]
+__all__ = ["end_process", "spawn"]

@@ -6,6 +6,7 @@ session ends with its stdin, and the next start ends what is left (see `core.rec
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -45,3 +46,12 @@ async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subpr
         start_new_session=True,
         preexec_fn=lambda: _die_with(parent),
     )
+
+
+def end_process(process: asyncio.subprocess.Process, *, hard: bool) -> None:
+    """Ask the process to end (SIGTERM), or end it and its session's group (SIGKILL)."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hard:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.terminate()

@@ -5,6 +5,7 @@ supervisor ends in any way, and Windows then ends every process in it.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import sys
 from collections.abc import Mapping, Sequence
@@ -108,3 +109,10 @@ async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subpr
             await process.wait()
             raise
     return process
+
+
+def end_process(process: asyncio.subprocess.Process, *, hard: bool) -> None:
+    """End the process: a service has no console, so TerminateProcess is the only way there is."""
+    del hard
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        process.kill()

@@ -1,0 +1,211 @@
+"""One run of a child: files, check, process, its three pipes, its end.
+
+A run never raises for what the outside does; it answers the verdict on how it ended. It is also
+where dead-but-alive is noticed: an unanswered heartbeat, or a process that somebody stopped.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+
+import psutil
+
+from ground2cloud.core import oneshot
+from ground2cloud.core.clock import monotonic
+from ground2cloud.core.heartbeat import Heartbeat
+from ground2cloud.core.lines import Lines
+from ground2cloud.core.spawn import end_process, spawn
+from ground2cloud.core.spec import ChildSpec, Observer, Outcome, Verdict
+
+_log = logging.getLogger(__name__)
+
+CHECK_TIMEOUT = 15.0
+"""Seconds for the program's own check of its files; `ssh -G` takes 10 ms."""
+
+LAST_WORDS = 1.0
+"""Seconds to wait for the end of stderr after the exit: a descendant may hold the pipe open."""
+
+REQUESTED = Verdict(Outcome.REQUESTED, "stopped", "stopped as asked")
+
+
+class Run:
+    """From `live()` to its answer. `checked` says whether the files are known to be good."""
+
+    def __init__(
+        self,
+        spec: ChildSpec,
+        *,
+        on_ready: Callable[[], None],
+        on_dead: Callable[[Verdict], None],
+        on_line: Callable[[str], None],
+        checked: bool = False,
+    ) -> None:
+        self.observer: Observer = spec.observe()
+        self.heartbeat = Heartbeat()
+        self.started_at: float | None = None
+        self.checked = checked
+        self._spec = spec
+        self._on_ready = on_ready
+        self._on_dead = on_dead
+        self._on_line = on_line
+        self._process: asyncio.subprocess.Process | None = None
+        self._asked = asyncio.Event()
+        self._doubt = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def end(self, *, hard: bool) -> None:
+        """End the process, or the preparations for it."""
+        self._asked.set()
+        if self._process is not None and self._process.returncode is None:
+            end_process(self._process, hard=hard)
+
+    def probe(self) -> None:
+        """Doubt the link: expect the next heartbeat within `probe_timeout`."""
+        self._doubt.set()
+
+    async def live(self) -> Verdict:
+        """Run to the end; answer why it ended."""
+        refusal = await self._prepare()
+        if refusal is not None or self._asked.is_set():
+            return refusal or REQUESTED
+        try:
+            environment = {**os.environ, **self._spec.env}
+            self._process = await spawn(self._spec.argv, env=environment)
+        except OSError as error:
+            return self._not_started(error)
+        self.started_at = monotonic()
+        if self._asked.is_set():
+            end_process(self._process, hard=True)
+        return await self._attend(self._process)
+
+    async def _prepare(self) -> Verdict | None:
+        try:
+            changed = self._spec.prepare()
+        except OSError as error:
+            words = f"{error.strerror or error} ({error.filename})"
+            return Verdict(
+                Outcome.TRANSIENT, "files-unwritable", "its files can't be written", evidence=words
+            )
+        if self._spec.check_argv is None or (self.checked and not changed):
+            return None
+        answer = await oneshot.run(self._spec.check_argv, timeout=CHECK_TIMEOUT)
+        if answer.code is None:
+            return Verdict(
+                Outcome.TRANSIENT, "check-failed", "its check can't be run", evidence=answer.err
+            )
+        self.checked = answer.ok
+        return None if answer.ok else self._spec.refused(answer.err)
+
+    def _not_started(self, error: OSError) -> Verdict:
+        missing = isinstance(error, FileNotFoundError | PermissionError)
+        return Verdict(
+            Outcome.PERMANENT if missing else Outcome.TRANSIENT,
+            "program-missing" if missing else "not-started",
+            f"{self._spec.argv[0]} can't be started",
+            evidence=error.strerror or str(error),
+        )
+
+    async def _attend(self, process: asyncio.subprocess.Process) -> Verdict:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        words = asyncio.create_task(self._read_words(process.stderr))
+        helpers = {
+            asyncio.create_task(self._read_echo(process.stdout)),
+            asyncio.create_task(self._beat(process)),
+        }
+        try:
+            code = await process.wait()
+            await asyncio.wait({words}, timeout=LAST_WORDS)
+        finally:
+            for task in (words, *helpers):
+                task.cancel()
+            await asyncio.gather(words, *helpers, return_exceptions=True)
+            _close_pipes(process)
+        return self.observer.verdict(code)
+
+    async def _read_words(self, stderr: asyncio.StreamReader) -> None:
+        lines = Lines()
+        while chunk := await stream_read(stderr):
+            for line in lines.feed(chunk):
+                self._hear(line)
+        for line in lines.end():
+            self._hear(line)
+
+    def _hear(self, line: str) -> None:
+        try:
+            ready = self.observer.line(line)
+            self._on_line(line)
+        except Exception:  # noqa: BLE001 - a defect in understanding must not end the tunnel
+            # A reader that dies would leave the pipe undrained and stall the tunnel.
+            _log.exception("defect: a line of %s could not be understood", self._spec.name)
+            return
+        if ready:
+            self._on_ready()
+
+    async def _read_echo(self, stdout: asyncio.StreamReader) -> None:
+        while chunk := await stream_read(stdout):
+            self.heartbeat.heard(chunk, monotonic())
+
+    async def _beat(self, process: asyncio.subprocess.Process) -> None:
+        """Send beats and look after the process, until cancelled."""
+        limits = self._spec.limits
+        interval = self._spec.heartbeat or limits.dead_after / 3
+        stopped_since: float | None = None
+        while True:
+            doubted = self._doubt.is_set()
+            self._doubt.clear()
+            if self._spec.heartbeat is not None:
+                _send(process, self.heartbeat.beat(monotonic()))
+            if doubted:
+                await asyncio.sleep(limits.probe_timeout)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(interval):
+                        await self._doubt.wait()
+            silence = self.heartbeat.silent_for(monotonic())
+            if silence >= (limits.probe_timeout * 0.9 if doubted else limits.dead_after):
+                self._on_dead(_dead(f"no answer to a heartbeat for {silence:.1f} s"))
+            stopped_since = _stopped_since(process.pid, stopped_since)
+            if stopped_since is not None and monotonic() - stopped_since >= limits.dead_after:
+                self._on_dead(_dead("its process is stopped (SIGSTOP)"))
+
+
+async def stream_read(stream: asyncio.StreamReader) -> bytes:
+    """Read what is there; a broken pipe is an end like any other."""
+    try:
+        return await stream.read(65536)
+    except OSError:
+        return b""
+
+
+def _send(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin is not None
+    transport = process.stdin.transport
+    # A child that doesn't read (a link that hangs) must not make us hoard beats.
+    if not transport.is_closing() and transport.get_write_buffer_size() == 0:
+        process.stdin.write(data)
+
+
+def _dead(message: str) -> Verdict:
+    return Verdict(Outcome.TRANSIENT, "link-dead", message)
+
+
+def _stopped_since(pid: int, since: float | None) -> float | None:
+    try:
+        stopped = psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return None
+    return (since or monotonic()) if stopped else None
+
+
+def _close_pipes(process: asyncio.subprocess.Process) -> None:
+    # asyncio closes them when every pipe saw its end; a descendant that holds one would leak it.
+    transport = getattr(process, "_transport", None)
+    if transport is not None:
+        transport.close()
