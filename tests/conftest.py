@@ -1,0 +1,23 @@
+"""Fixtures of the lab: real servers and applications, made anew for every test that asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.httpapp import HttpApp
+from tests.lab.places import short_directory
+
+
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A private directory whose path is short enough for Unix sockets; pytest's are not."""
+    with short_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def http_app() -> Iterator[HttpApp]:
+    """A running HTTP application called `app`."""
+    with HttpApp() as app:
+        yield app

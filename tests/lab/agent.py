@@ -1,0 +1,219 @@
+"""The real program as a subprocess, and the configuration it runs on."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import psutil
+import tomli_w
+
+from ground2cloud.web.messages import Status
+from tests.lab.processes import descendants, is_alive, kill_all
+from tests.lab.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.lab.sshd import ThrowawaySshd
+
+STOP_WITHIN = 5.0
+"""Seconds within which `run` promises to end."""
+
+Table = Mapping[str, Any]
+
+
+def service(
+    port: int, remote_port: int, *, name: str = "app", kind: str = "http", **more: object
+) -> dict[str, Any]:
+    """Return one `[[service]]` whose application is at 127.0.0.1:`port`."""
+    host = {"host": "127.0.0.1", "port": port, "remote_port": remote_port}
+    return {"name": name, "kind": kind, **host, **more}
+
+
+def write_config(
+    directory: Path, sshd: "ThrowawaySshd", services: Sequence[Table], **sections: Table
+) -> Path:
+    """Write `agent.toml` for this sshd into `directory` and return its path.
+
+    Args:
+        directory: short and private (see `places`): state, run and log go in there too.
+        sshd: gives `[gateway]`.
+        services: the `[[service]]` tables, as `service` makes them.
+        sections: further tables, by name; their keys win over what is written by itself:
+            `backoff={"initial": 0.1}`.
+    """
+    tables: dict[str, Table] = {
+        "gateway": {
+            "host": sshd.host,
+            "ssh_port": sshd.port,
+            "user": sshd.user,
+            "host_key": sshd.host_key,
+            "identity_file": str(sshd.identity_file),
+        },
+        "log": {"file": str(directory / "agent.log")},
+        "paths": {"state": str(directory / "state"), "run": str(directory / "run")},
+        "api": {"listen": "127.0.0.1:0"},
+    }
+    for name, section in sections.items():
+        tables[name] = {**tables.get(name, {}), **section}
+    path = directory / "agent.toml"
+    path.write_text(tomli_w.dumps({**tables, "service": list(services)}), "utf-8")
+    return path
+
+
+class Agent:
+    """`ground2cloud run --config FILE`; use it as a context manager, or start and stop it.
+
+    Leaving the context ends it hard with all its children, so a failed test leaves nothing; a test
+    that cares how it ends calls `stop`.
+
+    Args:
+        config: its agent.toml, which names its log file.
+        env: added to this process's environment.
+    """
+
+    def __init__(self, config: Path, env: Mapping[str, str] | None = None) -> None:
+        self.config = config
+        self._env = env
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the supervisor."""
+        assert self._process is not None, "the agent was not started"
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Start it, and don't wait for anything."""
+        assert self._process is None or self._process.poll() is not None, "it runs already"
+        with self._stderr.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                self._argv("run"),
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                env=self._environment(),
+            )
+
+    def wait_ready(self, timeout: float = 15.0) -> Status:
+        """Wait until every service is up and every lane ready; return that status."""
+
+        def ready() -> Status | None:
+            code = self.exit_code
+            assert code is None, f"the agent ended with {code}:\n{self.stderr_text()}"
+            status = self.status()
+            up = all(one.state == "up" for one in status.services)
+            lanes = all(lane.state == "ready" for lane in status.lanes)
+            return status if status.lanes and up and lanes else None
+
+        try:
+            return wait_until(ready, timeout=timeout, what="every lane ready", interval=0.05)
+        except AssertionError as error:
+            error.add_note(f"the agent said:\n{self.stderr_text()}")
+            raise
+
+    def stop(self, *, within: float = STOP_WITHIN) -> None:
+        """Ask it to end (SIGTERM).
+
+        Raises:
+            AssertionError: it took longer than `within` seconds, its exit code is not 0, or it left
+                a child behind.
+        """
+        assert self._process is not None, "the agent was not started"
+        children = descendants(self.pid)
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"no end within {within:g} s of SIGTERM:\n{self.stderr_text()}"
+            ) from None
+        left = [child for child in children if is_alive(child)]
+        kill_all(left)
+        assert code == 0, f"ended with {code}:\n{self.stderr_text()}"
+        assert not left, f"left behind: {left}"
+
+    def kill(self) -> None:
+        """End it with SIGKILL, and whatever children it leaves."""
+        if self._process is None:
+            return
+        children = descendants(self.pid) if self.exit_code is None else []
+        self._process.kill()
+        self._process.wait()
+        kill_all(children)
+
+    def crash(self) -> None:
+        """End it alone with SIGKILL, and leave its children to their fate."""
+        assert self._process is not None, "the agent was not started"
+        self._process.kill()
+        self._process.wait()
+
+    def cli(self, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """Run `ground2cloud ARGUMENTS --config FILE` to its end, whatever its exit code."""
+        return subprocess.run(
+            self._argv(*arguments),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=self._environment(),
+        )
+
+    def status(self) -> Status:
+        """Return what `ground2cloud status --json` says.
+
+        Raises:
+            ConnectionError: the command failed: most likely the agent doesn't listen yet.
+        """
+        done = self.cli("status", "--json")
+        if done.returncode != 0:
+            raise ConnectionError(f"status ended with {done.returncode}: {done.stderr.strip()}")
+        return msgspec.json.decode(done.stdout, type=Status)
+
+    def ssh_pids(self) -> list[int]:
+        """Return the process ids of the ssh clients below it."""
+        return [child.pid for child in descendants(self.pid) if _name(child) == "ssh"]
+
+    def log_text(self) -> str:
+        """Return its log file; empty as long as there is none."""
+        path = self.config.parent / "agent.log"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def stderr_text(self) -> str:
+        """Return what all its runs wrote to stdout and stderr."""
+        return self._stderr.read_text("utf-8", "replace")
+
+    @property
+    def _stderr(self) -> Path:
+        return self.config.parent / "agent.stderr"
+
+    def _argv(self, command: str, *arguments: str) -> list[str]:
+        program = [sys.executable, "-m", "ground2cloud", command]
+        return [*program, "--config", str(self.config), *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **(self._env or {})}
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""

@@ -1,0 +1,62 @@
+"""Free TCP ports that two tests running at the same time don't both get.
+
+The ports lie below the range from which Linux takes the local ports of outgoing connections
+(32768 and up), so nothing takes one by chance. While a port is lent, a UDP socket bound to the same
+number reserves it among all processes that use this module: parallel workers, and other runs.
+"""
+
+import atexit
+import os
+import random
+import socket
+from collections import deque
+
+FIRST, LAST = 20000, 32000
+RESERVED_AT_ONCE = 200
+"""Reservations kept by one process: far below its limit of descriptors."""
+
+_reservations: deque[socket.socket] = deque()
+_random = random.Random()  # its own, so that a seed set by a test changes nothing
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on, on any IPv4 address, and that no one else is lent.
+
+    The reservation ends with the process, or after 200 further ports.
+    """
+    for _ in range(1000):
+        port = _random.randrange(FIRST, LAST)
+        if _reserve(port):
+            return port
+    raise AssertionError(f"no free port between {FIRST} and {LAST}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different free ports."""
+    return [free_port() for _ in range(count)]
+
+
+def _reserve(port: int) -> bool:
+    reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        reservation.bind(("127.0.0.1", port))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+            trial.bind(("0.0.0.0", port))
+    except OSError:
+        reservation.close()
+        return False
+    _reservations.append(reservation)
+    if len(_reservations) > RESERVED_AT_ONCE:
+        _reservations.popleft().close()
+    return True
+
+
+def _forget() -> None:
+    while _reservations:
+        _reservations.popleft().close()
+
+
+atexit.register(_forget)
+if hasattr(os, "register_at_fork"):
+    # A forked copy would keep the numbers reserved for as long as it lives.
+    os.register_at_fork(after_in_child=_forget)
