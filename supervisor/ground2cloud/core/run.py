@@ -17,7 +17,14 @@ from ground2cloud.core.clock import monotonic
 from ground2cloud.core.heartbeat import Heartbeat
 from ground2cloud.core.lines import Lines
 from ground2cloud.core.spawn import end_process, spawn
-from ground2cloud.core.spec import ChildSpec, Observer, Outcome, Verdict
+from ground2cloud.core.spec import (
+    ChildSpec,
+    Observer,
+    Outcome,
+    Prepared,
+    RefusedError,
+    Verdict,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -71,53 +78,54 @@ class Run:
 
     async def live(self) -> Verdict:
         """Run to the end; answer why it ended."""
-        refusal = await self._prepare()
-        if refusal is not None or self._asked.is_set():
-            return refusal or REQUESTED
         try:
-            environment = {**os.environ, **self._spec.env}
-            self._process = await spawn(self._spec.argv, env=environment)
-        except OSError as error:
-            return self._not_started(error)
+            prepared = await self._prepare()
+            if self._asked.is_set():
+                return REQUESTED
+            self._process = await self._start(prepared)
+        except RefusedError as refusal:
+            return refusal.verdict
         self.started_at = monotonic()
         if self._asked.is_set():
             end_process(self._process, hard=True)
-        return await self._attend(self._process)
+        return await self._attend(self._process, prepared.heartbeat)
 
-    async def _prepare(self) -> Verdict | None:
+    async def _prepare(self) -> Prepared:
         try:
-            changed = self._spec.prepare()
+            prepared = await self._spec.prepare()
         except OSError as error:
-            words = f"{error.strerror or error} ({error.filename})"
-            return Verdict(
-                Outcome.TRANSIENT, "files-unwritable", "its files can't be written", evidence=words
-            )
-        if self._spec.check_argv is None or (self.checked and not changed):
-            return None
-        answer = await oneshot.run(self._spec.check_argv, timeout=CHECK_TIMEOUT)
-        if answer.code is None:
-            return Verdict(
-                Outcome.TRANSIENT, "check-failed", "its check can't be run", evidence=answer.err
-            )
+            raise _refusal("files-unwritable", "its files can't be written", error) from error
+        if prepared.check_argv is None or (self.checked and not prepared.changed):
+            return prepared
+        answer = await oneshot.run(prepared.check_argv, timeout=CHECK_TIMEOUT)
         self.checked = answer.ok
-        return None if answer.ok else self._spec.refused(answer.err)
+        if answer.code is None:
+            raise RefusedError(
+                Verdict(Outcome.TRANSIENT, "check-failed", "its check can't be run", "", answer.err)
+            )
+        if not answer.ok:
+            raise RefusedError(self._spec.refused(answer.err))
+        return prepared
 
-    def _not_started(self, error: OSError) -> Verdict:
-        missing = isinstance(error, FileNotFoundError | PermissionError)
-        return Verdict(
-            Outcome.PERMANENT if missing else Outcome.TRANSIENT,
-            "program-missing" if missing else "not-started",
-            f"{self._spec.argv[0]} can't be started",
-            evidence=error.strerror or str(error),
-        )
+    async def _start(self, prepared: Prepared) -> asyncio.subprocess.Process:
+        try:
+            return await spawn(prepared.argv, env={**os.environ, **self._spec.env})
+        except (FileNotFoundError, PermissionError) as error:
+            message = f"{prepared.argv[0]} can't be started"
+            raise _refusal("program-missing", message, error, Outcome.PERMANENT) from error
+        except OSError as error:
+            message = f"{prepared.argv[0]} can't be started now"
+            raise _refusal("not-started", message, error) from error
 
-    async def _attend(self, process: asyncio.subprocess.Process) -> Verdict:
+    async def _attend(
+        self, process: asyncio.subprocess.Process, heartbeat: float | None
+    ) -> Verdict:
         assert process.stdout is not None
         assert process.stderr is not None
         words = asyncio.create_task(self._read_words(process.stderr))
         helpers = {
             asyncio.create_task(self._read_echo(process.stdout)),
-            asyncio.create_task(self._beat(process)),
+            asyncio.create_task(self._beat(process, heartbeat)),
         }
         try:
             code = await process.wait()
@@ -152,15 +160,15 @@ class Run:
         while chunk := await stream_read(stdout):
             self.heartbeat.heard(chunk, monotonic())
 
-    async def _beat(self, process: asyncio.subprocess.Process) -> None:
+    async def _beat(self, process: asyncio.subprocess.Process, heartbeat: float | None) -> None:
         """Send beats and look after the process, until cancelled."""
         limits = self._spec.limits
-        interval = self._spec.heartbeat or limits.dead_after / 3
+        interval = heartbeat or limits.dead_after / 3
         stopped_since: float | None = None
         while True:
             doubted = self._doubt.is_set()
             self._doubt.clear()
-            if self._spec.heartbeat is not None:
+            if heartbeat is not None:
                 _send(process, self.heartbeat.beat(monotonic()))
             if doubted:
                 await asyncio.sleep(limits.probe_timeout)
@@ -190,6 +198,13 @@ def _send(process: asyncio.subprocess.Process, data: bytes) -> None:
     # A child that doesn't read (a link that hangs) must not make us hoard beats.
     if not transport.is_closing() and transport.get_write_buffer_size() == 0:
         process.stdin.write(data)
+
+
+def _refusal(
+    reason: str, message: str, error: OSError, outcome: Outcome = Outcome.TRANSIENT
+) -> RefusedError:
+    words = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return RefusedError(Verdict(outcome, reason, message, evidence=words))
 
 
 def _dead(message: str) -> Verdict:

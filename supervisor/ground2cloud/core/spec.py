@@ -4,7 +4,7 @@ A role (agent, gateway) fills in a `ChildSpec`; nothing else in the core differs
 an sshd and a router.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -50,9 +50,30 @@ class Observer(Protocol):
         ...
 
 
-def nothing_to_prepare() -> bool:
-    """Stand in for a child without files of its own: nothing ever changes."""
-    return False
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What one run needs, decided afresh before each start.
+
+    Args:
+        argv: the command; the first word is looked up in PATH.
+        check_argv: run when the files changed; ends with 0 when they are good.
+        changed: whether the files differ from those of the run before.
+        heartbeat: seconds between lines sent through the child's stdin that an echoing child
+            returns on its stdout; None where the child has no use for its stdin.
+    """
+
+    argv: tuple[str, ...]
+    check_argv: tuple[str, ...] | None = None
+    changed: bool = False
+    heartbeat: float | None = None
+
+
+class RefusedError(Exception):
+    """Raised by a child's `prepare` when there can be no run now; carries the verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
 
 
 def bad_files(words: str) -> Verdict:
@@ -88,24 +109,17 @@ class ChildSpec:
 
     Args:
         name: unique among the children of a supervisor.
-        argv: the command; the first word is looked up in PATH.
+        prepare: puts the child's files in place and says how to start it. An OSError is a failure
+            that may pass (a full disk), a `RefusedError` is a verdict of its own.
         observe: makes the listener of one run.
         limits: the times that govern it.
-        prepare: puts the child's files in place before each start; answers whether they changed.
-            Its OSError is a failure that may pass (a full disk).
-        check_argv: run when the files changed; ends with 0 when they are good.
         refused: the verdict on files that the check refused, from the check's words.
         env: added to the environment of the supervisor.
-        heartbeat: seconds between lines sent through the child's stdin that an echoing child
-            returns on its stdout; None where the child has no use for its stdin.
     """
 
     name: str
-    argv: tuple[str, ...]
+    prepare: Callable[[], Awaitable[Prepared]]
     observe: Callable[[], Observer]
     limits: Limits = field(default_factory=Limits)
-    prepare: Callable[[], bool] = nothing_to_prepare
-    check_argv: tuple[str, ...] | None = None
     refused: Callable[[str], Verdict] = bad_files
     env: Mapping[str, str] = field(default_factory=dict)
-    heartbeat: float | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ground2cloud.core.backoff import BackoffPolicy
-from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Verdict
+from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, Verdict
 from ground2cloud.core.supervise import Supervisor, Transition
 
 READY = "import sys; print('READY', file=sys.stderr, flush=True); "
@@ -42,16 +42,17 @@ def spec(
     prepare: Callable[[], bool] = lambda: False,
     check: str | None = None,
     heartbeat: float | None = None,
+    program: str = sys.executable,
 ) -> ChildSpec:
-    return ChildSpec(
-        name=name,
-        argv=(sys.executable, "-c", code),
-        observe=FakeObserver,
-        limits=limits,
-        prepare=prepare,
-        check_argv=None if check is None else (sys.executable, "-c", check),
-        heartbeat=heartbeat,
-    )
+    async def prepared() -> Prepared:
+        return Prepared(
+            argv=(program, "-c", code),
+            check_argv=None if check is None else (sys.executable, "-c", check),
+            changed=prepare(),
+            heartbeat=heartbeat,
+        )
+
+    return ChildSpec(name=name, prepare=prepared, observe=FakeObserver, limits=limits)
 
 
 @dataclass

@@ -26,7 +26,7 @@ async def watched() -> AsyncIterator[Watched]:
 
 async def until(it: Watched, state: str, times: int = 1) -> None:
     await eventually(
-        lambda: it.count(state) >= times, timeout=15, what=f"{state} × {times}, saw {it.states}"
+        lambda: it.count(state) >= times, timeout=15, what=f"{times} times {state}, saw {it.states}"
     )
 
 
@@ -100,9 +100,7 @@ async def test_files_that_can_not_be_written_are_tried_again(watched: Watched) -
 
 
 async def test_a_missing_program_blocks_with_a_clear_reason(watched: Watched) -> None:
-    missing = spec("")
-    object.__setattr__(missing, "argv", ("/nonexistent/program",))
-    watched.supervisor.start(missing)
+    watched.supervisor.start(spec("", program="/nonexistent/program"))
     await until(watched, "blocked")
     assert watched.reasons[0] == "program-missing"
 

@@ -1,4 +1,4 @@
-"""The state machine, by any sequence of events: nothing illegal, nothing negative, nothing stuck."""
+"""The state machine, by any sequence of events: nothing illegal, nothing stuck."""
 
 from dataclasses import replace
 
