@@ -1,0 +1,1 @@
+"""The parts of the bench: each measures one thing and returns its rows."""
