@@ -1,8 +1,12 @@
-"""What the local API says, as JSON. The command line reads exactly these types."""
+"""What the local API says, as JSON. The command line reads exactly these types.
 
-from typing import Literal, Protocol
+A reader ignores fields that it doesn't know, so that a field may be added without a new version of
+the API; none may be taken away or change its meaning.
+"""
 
-from msgspec import Struct
+from typing import Annotated, Literal, Protocol
+
+from msgspec import Meta, Struct
 
 LightState = Literal["up", "down", "unknown"]
 
@@ -65,13 +69,18 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now."""
+    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now.
+
+    `now` is the agent's wall clock at the time of the answer (ISO 8601, UTC): what the times in the
+    lights are compared with, so that no reader needs a clock of its own.
+    """
 
     version: str
     pid: int
     config: str
     log: str | None
     gateway: str
+    now: str
     started_at: str
     uptime: float
     summary: str
@@ -83,11 +92,28 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True):
-    """The answer to a request: done, or why not, a line for each reason."""
+    """The answer to a request: done, or why not, a line for each reason.
+
+    `message` is one line for people; `problems` are those of the configuration file, if it is what
+    stands in the way; `hint` says what to do.
+    """
 
     ok: bool
     problems: tuple[str, ...] = ()
     message: str = ""
+    hint: str = ""
+
+
+class ControlFile(Struct, frozen=True):
+    """`control.json` in the run directory: where the running agent answers, and to whom."""
+
+    address: str
+    token: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{20,200}$")]
+    pid: int
+
+
+CONTROL_FILE = "control.json"
+"""Name of the file in the run directory; readable by the agent's user alone."""
 
 
 class Control(Protocol):
@@ -102,17 +128,17 @@ class Control(Protocol):
         ...
 
     async def pause(self, service: str) -> Answer:
-        """Withdraw a service from the gateway until it is resumed."""
+        """Withdraw a service that exists from the gateway until it is resumed."""
         ...
 
     async def resume(self, service: str) -> Answer:
-        """Offer a paused service again."""
+        """Offer a service that exists again, if it was paused."""
         ...
 
     async def restart(self) -> Answer:
-        """End every lane and start it again."""
+        """End every lane and start it again; answer when the old runs have ended."""
         ...
 
     async def stop(self) -> Answer:
-        """End the program."""
+        """Ask the program to end; answer at once, before it does."""
         ...
