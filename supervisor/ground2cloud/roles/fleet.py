@@ -1,0 +1,170 @@
+"""Which service rides on which lane, and the smallest change from one configuration to the next.
+
+All services share lane 1. A service gets a lane of its own only where sharing would hurt others:
+
+- the gateway refuses its forward: ExitOnForwardFailure would end everyone's lane, again and again
+- its port on the gateway is taken by somebody else for long
+- it was added while lane 1 lives, and lane 1 can't take it up without being replaced
+
+They come together again when the lanes are rebuilt: at a restart, or when the gateway changes.
+"""
+
+import logging
+
+from ground2cloud.config.model import Service
+from ground2cloud.core.clock import monotonic
+from ground2cloud.core.spec import Verdict
+from ground2cloud.core.states import State
+from ground2cloud.core.supervise import Supervisor
+from ground2cloud.logs.fields import log
+from ground2cloud.reload.diff import Changes, Edited
+from ground2cloud.roles.lane import Lane, Shop
+from ground2cloud.roles.narrate import title
+
+_log = logging.getLogger(__name__)
+
+TAKEN_FOR = 60.0
+"""Seconds for which a port may be taken before its service has to leave a shared lane. A stale
+session of our own frees its port within 27 s of a server with ClientAliveInterval 5 (OPENSSH.md)."""
+
+
+class Fleet:
+    """The lanes of an agent. Changes come one after the other: the caller waits for each."""
+
+    def __init__(self, supervisor: Supervisor, shop: Shop) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self._supervisor = supervisor
+        self._shop = shop
+
+    def lane_of(self, service: str) -> Lane | None:
+        """The lane that carries the service of this name."""
+        for lane in self.lanes.values():
+            if any(each.name == service for each in lane.services):
+                return lane
+        return None
+
+    async def rebuild(self, services: tuple[Service, ...]) -> None:
+        """Put all services on lane 1 and begin a new run of it."""
+        for name in [name for name in self.lanes if name != "lane1" or not services]:
+            await self._end(name)
+        if not services:
+            return
+        lane = self.lanes.get("lane1")
+        if lane is None:
+            self._open("lane1", services)
+        else:
+            lane.services = services
+            self._replace(lane)
+
+    async def change(self, changes: Changes) -> None:
+        """Do what the changes of services ask for, and no more."""
+        for service in changes.removed:
+            await self._withdraw(service)
+        for edit in changes.retargeted:
+            await self._retarget(edit)
+        await self._rebind(changes.rebound)
+        for edit in changes.rekinded:
+            _put(self.lane_of(edit.new.name), edit)
+        for service in changes.added:
+            await self._offer(service)
+
+    def respecify(self) -> None:
+        """Let changed limits take effect; touches no process."""
+        for lane in self.lanes.values():
+            self._supervisor.respecify(lane.spec())
+
+    def part(self, lane: Lane, verdict: Verdict, port: int | None) -> None:
+        """Let a service go its own way whose port fails a lane that it shares."""
+        service = next((each for each in lane.services if each.remote_port == port), None)
+        if service is None or len(lane.services) == 1 or not self._hurts(lane, verdict, port):
+            return
+        lane.services = tuple(each for each in lane.services if each is not service)
+        name = self._free_name()
+        message = f"service {service.name} moves to {title(name)}, so that the others get through"
+        log(_log, logging.WARNING, "service-parted", message, service=service.name, lane=name)
+        self._supervisor.changed(lane.name)
+        self._open(name, (service,))
+
+    def _hurts(self, lane: Lane, verdict: Verdict, port: int | None) -> bool:
+        if verdict.reason == "forward-refused":
+            return True
+        if verdict.reason != "port-taken" or port is None or lane.was_ready:
+            return False
+        return monotonic() - lane.taken_since.setdefault(port, monotonic()) >= TAKEN_FOR
+
+    async def _withdraw(self, service: Service) -> None:
+        lane = next((each for each in self.lanes.values() if service in each.services), None)
+        if lane is None:
+            return
+        lane.services = tuple(each for each in lane.services if each != service)
+        if not lane.services:
+            await self._end(lane.name)
+        elif not (self._is_ready(lane) and await lane.live_change(service, None)):
+            self._replace(lane)
+
+    async def _rebind(self, edits: tuple[Edited, ...]) -> None:
+        held = {_listener(each) for lane in self.lanes.values() for each in lane.services}
+        if any(_listener(edit.new) in held for edit in edits):
+            # Services that swap their ports: everyone has to let go first.
+            for edit in edits:
+                await self._withdraw(edit.old)
+            for edit in edits:
+                await self._offer(edit.new)
+        else:
+            for edit in edits:
+                await self._offer(edit.new)  # for a moment both ports lead there
+                await self._withdraw(edit.old)
+
+    async def _retarget(self, edit: Edited) -> None:
+        lane = self.lane_of(edit.new.name)
+        if lane is None:
+            return
+        live = self._is_ready(lane) and edit.new.remote_port not in lane.poisoned
+        _put(lane, edit)
+        if not (live and await lane.live_change(edit.old, edit.new)):
+            self._replace(lane)
+
+    async def _offer(self, service: Service) -> None:
+        lane = self.lanes.get("lane1")
+        if lane is None:
+            self._open("lane1", (service,))
+        elif self._is_ready(lane):
+            poisoned = service.remote_port in lane.poisoned
+            if not poisoned and await lane.live_change(None, service):
+                lane.services = (*lane.services, service)
+            else:
+                self._open(self._free_name(), (service,))
+        else:
+            lane.services = (*lane.services, service)
+            self._replace(lane)
+
+    def _open(self, name: str, services: tuple[Service, ...]) -> None:
+        self.lanes[name] = lane = Lane(name, services, self._shop)
+        self._supervisor.start(lane.spec())
+
+    def _replace(self, lane: Lane) -> None:
+        lane.poisoned.clear()
+        lane.taken_since.clear()
+        self._supervisor.start(lane.spec())
+
+    async def _end(self, name: str) -> None:
+        del self.lanes[name]
+        await self._supervisor.stop(name)
+
+    def _is_ready(self, lane: Lane) -> bool:
+        return self._supervisor.child(lane.name).state is State.READY
+
+    def _free_name(self) -> str:
+        number = next(n for n in range(1, len(self.lanes) + 2) if f"lane{n}" not in self.lanes)
+        return f"lane{number}"
+
+
+def _put(lane: Lane | None, edit: Edited) -> None:
+    if lane is not None:
+        lane.services = tuple(
+            edit.new if each.name == edit.new.name else each for each in lane.services
+        )
+
+
+def _listener(service: Service) -> tuple[str, int]:
+    return service.remote_bind, service.remote_port

@@ -1,0 +1,196 @@
+"""One lane: an ssh with the forwards of its services, and how to start, change and describe it.
+
+Before each run everything is decided afresh: which ssh, which session, which services. A change of
+one service on a living lane goes through OpenSSH's control socket where there is one.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ground2cloud.config.locations import Locations
+from ground2cloud.config.model import AgentConfig, Service
+from ground2cloud.core.backoff import BackoffPolicy
+from ground2cloud.core.clock import monotonic
+from ground2cloud.core.spec import ChildSpec, Limits, Prepared, RefusedError, Verdict
+from ground2cloud.openssh import control
+from ground2cloud.openssh.aes import has_aes
+from ground2cloud.openssh.forward import Forward
+from ground2cloud.openssh.program import SshProgram, find_ssh
+from ground2cloud.openssh.render import Places, argv, check_argv, known_hosts_line, lane_config
+from ground2cloud.openssh.verdicts import Context, LaneObserver, refused_config
+from ground2cloud.rendering.atomic import write_atomic
+from ground2cloud.roles.sessions import Sessions
+
+_log = logging.getLogger(__name__)
+
+START_GRACE = 30.0
+"""Seconds beyond the connect timeout for authentication and forwards of a slow server."""
+
+
+@dataclass
+class Shop:
+    """What all lanes of an agent share; `config` is replaced at a reload."""
+
+    config: AgentConfig
+    places: Locations
+    sessions: Sessions
+    _ssh: SshProgram | None = None
+    _asked: str = ""
+
+    @property
+    def server(self) -> str:
+        """The account on the gateway, as a name for it: `user@host:port`."""
+        gateway = self.config.gateway
+        return f"{gateway.user}@{gateway.host}:{gateway.ssh_port}"
+
+    @property
+    def limits(self) -> Limits:
+        """The times that govern a lane, from `[backoff]` and `[ssh]`."""
+        backoff, ssh = self.config.backoff, self.config.ssh
+        return Limits(
+            BackoffPolicy(backoff.initial, backoff.maximum, backoff.reset_after),
+            start_timeout=ssh.connect_timeout + START_GRACE,
+            dead_after=float(ssh.server_alive_interval * (ssh.server_alive_count_max + 1)),
+        )
+
+    @property
+    def held(self) -> bool:
+        """Whether the next run holds a session."""
+        session = self.config.ssh.session
+        return session == "held" or (session == "auto" and not self.sessions.refuses(self.server))
+
+    @property
+    def context(self) -> Context:
+        """What the verdicts name in their hints."""
+        gateway = self.config.gateway
+        return Context(
+            host=gateway.host,
+            port=gateway.ssh_port,
+            user=gateway.user,
+            identity_file=self.places.identity_file,
+            known_hosts=self.known_hosts,
+        )
+
+    @property
+    def known_hosts(self) -> Path:
+        """The user's file, or the one rendered from `gateway.host_key`."""
+        return self.places.known_hosts or self.places.run / "known_hosts"
+
+    async def ssh(self) -> SshProgram:
+        """Find the ssh to run, once.
+
+        Raises:
+            RefusedError: there is none, or it is no OpenSSH.
+        """
+        if self._ssh is None or self._asked != self.config.ssh.program:
+            self._asked = self.config.ssh.program
+            found = await find_ssh(self._asked)
+            if isinstance(found, Verdict):
+                raise RefusedError(found)
+            self._ssh = found
+        return self._ssh
+
+
+@dataclass
+class Lane:
+    """A lane's services and what its runs showed; moments are monotonic seconds.
+
+    `poisoned` holds the remote ports that this connection must not forward again; `taken_since`
+    when a port was first found taken; `confirmed_at` when the gateway confirmed a forward that was
+    added to the living lane; `failed_at` when a run last ended without being asked to.
+    """
+
+    name: str
+    services: tuple[Service, ...]
+    shop: Shop
+    ready_at: float | None = None
+    ready_in: float | None = None
+    poisoned: set[int] = field(default_factory=set)
+    taken_since: dict[int, float] = field(default_factory=dict)
+    confirmed_at: dict[str, float] = field(default_factory=dict)
+    failed_at: float | None = None
+    was_ready: bool = False
+    session: str = "unknown"
+
+    @property
+    def forwards(self) -> tuple[Forward, ...]:
+        """The services as ssh's forwards."""
+        return tuple(forward_of(service) for service in self.services)
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """The applications' ports, by which the lane's connections are told."""
+        return frozenset(service.port for service in self.services)
+
+    def spec(self) -> ChildSpec:
+        """How the supervisor runs it."""
+        return ChildSpec(
+            name=self.name,
+            prepare=self._prepare,
+            observe=lambda: LaneObserver(self.forwards, self.shop.context),
+            limits=self.shop.limits,
+            refused=refused_config,
+        )
+
+    async def _prepare(self) -> Prepared:
+        shop = self.shop
+        ssh = await shop.ssh()
+        run = shop.places.run
+        socket = self._control_path(ssh)
+        if socket is not None:
+            control.remove_stale(socket)
+        line = known_hosts_line(shop.config.gateway)
+        changed = line is not None and write_atomic(shop.known_hosts, line)
+        held = shop.held
+        self.session = "unknown" if held else "none"
+        file = run / f"{self.name}.ssh_config"
+        places = Places(file, shop.places.identity_file, (shop.known_hosts,), socket)
+        text = lane_config(
+            shop.config.gateway, shop.config.ssh, self.forwards, places, ssh, aes=has_aes()
+        )
+        changed = write_atomic(file, text) or changed
+        return Prepared(
+            argv(ssh, file, session=held),
+            check_argv(ssh, file),
+            changed,
+            heartbeat=float(shop.config.ssh.server_alive_interval) if held else None,
+        )
+
+    def _control_path(self, ssh: SshProgram) -> Path | None:
+        if not ssh.control_socket:
+            return None
+        return control.control_path(self.shop.places.run, self.name)
+
+    async def live_change(self, drop: Service | None, add: Service | None) -> bool:
+        """Change the living ssh: withdraw one forward, then offer another; answer whether it did.
+
+        After False the connection has to be replaced if something was withdrawn, and its port of
+        `add` must never be forwarded on this connection again (openssh's own bug: it would lead to
+        the old target).
+        """
+        ssh = await self.shop.ssh()
+        socket = self._control_path(ssh)
+        if socket is None:
+            return False
+        begun = monotonic()
+        if drop is not None and not await control.cancel(ssh, socket, forward_of(drop)):
+            return False
+        if add is not None and not await control.forward(ssh, socket, forward_of(add)):
+            self.poisoned.add(add.remote_port)
+            return False
+        if add is not None:
+            self.confirmed_at[add.name] = monotonic()
+        _log.debug("%s changed live in %.3f s", self.name, monotonic() - begun)
+        return True
+
+
+def forward_of(service: Service) -> Forward:
+    """The service as ssh's forward."""
+    return Forward(
+        name=service.name,
+        bind=service.remote_bind,
+        port=service.remote_port,
+        host=service.host,
+        target_port=service.port,
+    )

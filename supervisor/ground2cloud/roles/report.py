@@ -1,0 +1,106 @@
+"""From what the agent knows to what `status` shows; reads only, asks nobody."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ground2cloud.config.model import Service
+from ground2cloud.core.clock import iso_at, monotonic
+from ground2cloud.core.machine import Child
+from ground2cloud.core.run import Run
+from ground2cloud.core.states import State
+from ground2cloud.core.usage import Usage
+from ground2cloud.roles.checks import Check
+from ground2cloud.roles.lane import Lane
+from ground2cloud.web.messages import LaneStatus, Light, Lights, ServiceStatus
+
+NO_PATH = Light("unknown", None, "a plain sshd offers no proof of the whole path")
+
+
+def lane_status(lane: Lane, child: Child, run: Run | None, usage: Usage | None) -> LaneStatus:
+    """What is known of a lane now."""
+    now = monotonic()
+    ready = child.state is State.READY
+    heart = run.heartbeat if run is not None else None
+    verdict = child.verdict
+    waiting = child.state in {State.BACKOFF, State.BLOCKED} and child.deadline is not None
+    return LaneStatus(
+        name=lane.name,
+        state=str(child.state),
+        services=tuple(service.name for service in lane.services),
+        session="held" if heart is not None and heart.answered_at is not None else lane.session,
+        pid=run.pid if run is not None else None,
+        uptime=now - lane.ready_at if ready and lane.ready_at is not None else None,
+        ready_in=lane.ready_in if ready else None,
+        restarts=child.restarts,
+        failures=child.failures,
+        next_try_in=max(0.0, (child.deadline or now) - now) if waiting else None,
+        last_error=verdict.message if verdict is not None and lane.failed_at else None,
+        last_error_at=iso_at(lane.failed_at),
+        hint=verdict.hint if verdict is not None and not ready else "",
+        round_trip=heart.round_trip if heart is not None else None,
+        round_trip_at=iso_at(heart.answered_at) if heart is not None else None,
+        cpu_percent=usage.cpu_percent if usage is not None else None,
+        memory=usage.memory if usage is not None else None,
+        connections=usage.connections if usage is not None else None,
+        bytes_read=usage.bytes_read if usage is not None else None,
+    )
+
+
+def service_status(
+    service: Service, lane: Lane | None, child: Child | None, run: Run | None, check: Check | None
+) -> ServiceStatus:
+    """What is known of a service now; `lane` is None for a paused one."""
+    ready = child is not None and child.state is State.READY
+    state: Literal["up", "down", "paused"] = "up" if ready else "down"
+    return ServiceStatus(
+        name=service.name,
+        kind=str(service.kind),
+        target=address(service.host, service.port),
+        remote=address(service.remote_bind, service.remote_port),
+        state="paused" if lane is None else state,
+        lane=lane.name if lane is not None else None,
+        lights=Lights(
+            ssh=_ssh_light(lane, child, run),
+            listener=_listener_light(service, lane, ready=ready),
+            path=NO_PATH,
+            application=_application_light(check),
+        ),
+    )
+
+
+def _ssh_light(lane: Lane | None, child: Child | None, run: Run | None) -> Light:
+    if lane is None or child is None:
+        return Light("unknown", None, "paused")
+    if child.state is State.READY:
+        answered = run.heartbeat.answered_at if run is not None else None
+        return Light("up", iso_at(answered or lane.ready_at))
+    detail = child.verdict.message if child.verdict is not None else ""
+    return Light("down", iso_at(child.since), detail or str(child.state))
+
+
+def _listener_light(service: Service, lane: Lane | None, *, ready: bool) -> Light:
+    if lane is None:
+        return Light("unknown", None, "paused")
+    if ready:
+        return Light("up", iso_at(lane.confirmed_at.get(service.name, lane.ready_at)))
+    return Light("down", iso_at(lane.failed_at), "no forward without ssh")
+
+
+def _application_light(check: Check | None) -> Light:
+    if check is None or check.answer is None:
+        return Light("unknown", None, "not asked yet")
+    state: Literal["up", "down"] = "up" if check.answer.ok else "down"
+    return Light(state, iso_at(check.at), check.answer.detail)
+
+
+def address(host: str, port: int) -> str:
+    """`host:port`, with brackets round an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def summary(services: Mapping[str, ServiceStatus]) -> str:
+    """How many are up of those that should be: `3/4 up`."""
+    wanted = [each for each in services.values() if each.state != "paused"]
+    up = sum(each.state == "up" for each in wanted)
+    paused = len(services) - len(wanted)
+    return f"{up}/{len(wanted)} up" + (f", {paused} paused" if paused else "")
