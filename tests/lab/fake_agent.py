@@ -94,7 +94,6 @@ def status(
         config="/etc/ground2cloud/agent.toml",
         log="/var/log/ground2cloud/agent.log",
         gateway="g2c.example.com",
-        now=NOW,
         started_at="2026-11-22T08:11:03.120Z",
         uptime=7440.0,
         summary=f"{up}/{len(services)} up",

@@ -31,8 +31,12 @@ _T = TypeVar("_T")
 class NotRunningError(Ground2CloudError):
     """No agent answers: there is nothing to ask, and nothing to stop."""
 
-    def __init__(self, message: str = "the agent is not running") -> None:
-        super().__init__(message, "start it with: ground2cloud run")
+    def __init__(
+        self,
+        message: str = "the agent is not running",
+        hint: str = "start it with: ground2cloud run",
+    ) -> None:
+        super().__init__(message, hint)
 
 
 class ApiClient:

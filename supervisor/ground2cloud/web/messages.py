@@ -69,18 +69,13 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now.
-
-    `now` is the agent's wall clock at the time of the answer (ISO 8601, UTC): what the times in the
-    lights are compared with, so that no reader needs a clock of its own.
-    """
+    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now."""
 
     version: str
     pid: int
     config: str
     log: str | None
     gateway: str
-    now: str
     started_at: str
     uptime: float
     summary: str
