@@ -29,12 +29,13 @@ class Records:
         self._write = write
         self._known: dict[str, tuple[int, float]] = {}
 
-    def note(self, name: str, pid: int | None) -> None:
-        """Remember the child's process, or with None that it is gone."""
-        self._known.pop(name, None)
-        if pid is not None:
-            with contextlib.suppress(psutil.Error):
-                self._known[name] = (pid, psutil.Process(pid).create_time())
+    def note(self, name: str, pid: int) -> None:
+        """Remember the child's new process.
+
+        That one ended needs no note: a record of a dead process proves nothing and harms nobody.
+        """
+        with contextlib.suppress(psutil.Error):
+            self._known[name] = (pid, psutil.Process(pid).create_time())
         with contextlib.suppress(OSError):
             self._write(self._path, json.dumps(self._known))
 

@@ -47,6 +47,7 @@ class Run:
         on_ready: Callable[[], None],
         on_dead: Callable[[Verdict], None],
         on_line: Callable[[str], None],
+        on_process: Callable[[int], None],
         checked: bool = False,
     ) -> None:
         self.observer: Observer = spec.observe()
@@ -57,6 +58,7 @@ class Run:
         self._on_ready = on_ready
         self._on_dead = on_dead
         self._on_line = on_line
+        self._on_process = on_process
         self._process: asyncio.subprocess.Process | None = None
         self._asked = asyncio.Event()
         self._doubt = asyncio.Event()
@@ -86,6 +88,7 @@ class Run:
         except RefusedError as refusal:
             return refusal.verdict
         self.started_at = monotonic()
+        self._on_process(self._process.pid)
         if self._asked.is_set():
             end_process(self._process, hard=True)
         return await self._attend(self._process, prepared.heartbeat)

@@ -61,6 +61,7 @@ class Supervisor:
         on_transition: called after every change of state.
         on_line: called with the name of a child and a line of its stderr, after the child's own
             observer has seen it.
+        on_process: called with the name of a child and the pid of its new process.
         luck: uniform in [0, 1), for the backoff.
     """
 
@@ -68,10 +69,12 @@ class Supervisor:
         self,
         on_transition: Callable[[Transition], None],
         on_line: Callable[[str, str], None],
+        on_process: Callable[[str, int], None] = lambda _name, _pid: None,
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._on_transition = on_transition
         self._on_line = on_line
+        self._on_process = on_process
         self._luck = luck
         self._workers: dict[str, _Worker] = {}
 
@@ -173,6 +176,7 @@ class Supervisor:
             on_ready=lambda: self._post(name, BecameReady()),
             on_dead=lambda verdict: self._post(name, Unresponsive(verdict)),
             on_line=lambda line: self._on_line(name, line),
+            on_process=lambda pid: self._on_process(name, pid),
             checked=worker.checked,
         )
         worker.run = run
