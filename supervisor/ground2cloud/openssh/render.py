@@ -1,0 +1,192 @@
+"""From the configuration to the text of a lane's ssh_config, and to the commands that use it.
+
+Pure. The block `Host lane` holds what is the lane's own, so that no forward and no control socket
+ever applies to a jump host; the block `Host *` holds what must be true of every host on the way.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ground2cloud.config.model import Gateway, Ssh
+from ground2cloud.config.protected import PROTECTED_OPTIONS
+from ground2cloud.openssh import jump, quoting
+from ground2cloud.openssh.forward import Forward
+from ground2cloud.openssh.program import SshProgram
+from ground2cloud.rendering.templates import render
+
+TEMPLATE = "ssh_config.j2"
+LANE = "lane"
+"""The name of the gateway inside ssh_config; also what ssh is told to connect to."""
+
+HOST_KEY_ALIAS = "ground2cloud-gateway"
+"""The name under which the pinned key stands in known_hosts, whatever the gateway's address is."""
+
+HELD_COMMAND = "exec cat"
+"""What the held session runs: it echoes the heartbeat, and ends with its input."""
+
+FAST_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+"""A third faster than OpenSSH's default where the processor computes AES (see `make bench`)."""
+
+LOG_VERBOSE = ",".join(
+    f"*:{function}():*"
+    for function in (
+        "kex_exchange_identification",  # dropped, and what an overloaded server says before
+        "load_identity_file",  # no such identity
+        "input_userauth_pk_ok",  # the server knows the key; a denial then is the key file's fault
+        "sshpkt_vfatal",  # no common algorithm, connection closed or reset
+        "ssh_packet_disconnect",  # why this side gave up
+        "ssh_packet_read_poll_seqnr",  # what the server gives as its reason
+        "ssh_confirm_remote_forward",  # the proof that a forward works
+        "channel_input_open_failure",  # a session, or the way through a jump host, is refused
+        "server_alive_check",  # the link is dead
+    )
+)
+"""The functions of ssh that say how a lane is and are silent at LogLevel ERROR."""
+
+_KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_HOST_KEY = re.compile(r"(?P<type>[a-z0-9@.-]+)[ \t]+(?P<key>[A-Za-z0-9+/]+={0,2})(?:[ \t].*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a lane finds its files; absolute paths.
+
+    Args:
+        config_file: the rendered ssh_config itself.
+        identity_file: the private key.
+        known_hosts: at least one; the program's own with `known_hosts_line`, or the user's.
+        control_path: from `control.control_path`; None for no control socket.
+    """
+
+    config_file: Path
+    identity_file: Path
+    known_hosts: tuple[Path, ...]
+    control_path: Path | None = None
+
+
+def lane_config(
+    gateway: Gateway,
+    ssh: Ssh,
+    forwards: Sequence[Forward],
+    places: Places,
+    program: SshProgram,
+    *,
+    aes: bool,
+) -> str:
+    """Return the whole ssh_config of one lane.
+
+    Args:
+        gateway: table of the configuration.
+        ssh: table of the configuration.
+        forwards: what the lane carries, at least one.
+        places: its files.
+        program: the ssh that will read it.
+        aes: whether the processor computes AES by itself.
+
+    Raises:
+        ValueError: a value can't be written so that ssh reads the same back; says which.
+    """
+    if not forwards:
+        raise ValueError("a lane without forwards would never be ready")
+    hops = jump.parse(ssh.jump) if ssh.jump else ()
+    return render(
+        TEMPLATE,
+        lane=LANE,
+        host=_quoted(quoting.tokens(quoting.host(gateway.host)), program),
+        port=gateway.ssh_port,
+        user=_quoted(quoting.user(gateway.user), program),
+        host_key_alias=HOST_KEY_ALIAS if gateway.host_key else None,
+        proxy_command=_through(len(hops), places, program),
+        forwards=[forward.directive for forward in forwards],
+        hops=[
+            {
+                "alias": jump.alias(index),
+                "host": _quoted(quoting.tokens(hop.host), program),
+                "port": hop.port,
+                "user": _quoted(hop.user or quoting.user(gateway.user), program),
+                "proxy_command": _through(index, places, program),
+            }
+            for index, hop in enumerate(hops)
+        ],
+        control_path=_path(places.control_path, program) if places.control_path else None,
+        connect_timeout=ssh.connect_timeout,
+        server_alive_interval=ssh.server_alive_interval,
+        server_alive_count_max=ssh.server_alive_count_max,
+        known_hosts=[
+            _path(file, program, expands=program.known_hosts_tokens) for file in places.known_hosts
+        ],
+        identity_file=_path(places.identity_file, program),
+        log_verbose=LOG_VERBOSE if program.log_verbose else None,
+        ciphers=_ciphers(ssh, program, aes=aes),
+        compression=_yes_no(ssh.compression),
+        options=_further(ssh.options),
+    )
+
+
+def argv(program: SshProgram, config_file: Path, *, session: bool) -> tuple[str, ...]:
+    """Return the command that runs the lane: with a held session beside the forwards, or without.
+
+    With a session its stdin must stay open for as long as the lane is to live.
+    """
+    start = (program.path, "-F", str(config_file), "-T")
+    return (*start, LANE, HELD_COMMAND) if session else (*start, "-N", LANE)
+
+
+def check_argv(program: SshProgram, config_file: Path) -> tuple[str, ...]:
+    """Return the command that only reads the file: 0, or 255 and the line that is wrong."""
+    return (program.path, "-G", "-F", str(config_file), LANE)
+
+
+def known_hosts_line(gateway: Gateway) -> str | None:
+    """Return the line of known_hosts that pins `gateway.host_key`; None where there is none.
+
+    Raises:
+        ValueError: the key is not of the form `type base64`.
+    """
+    if gateway.host_key is None:
+        return None
+    match = _HOST_KEY.fullmatch(quoting.plain(gateway.host_key.strip()))
+    if match is None:
+        raise ValueError("gateway.host_key is not of the form: ssh-ed25519 AAAA…")
+    return f"{HOST_KEY_ALIAS} {match['type']} {match['key']}\n"
+
+
+def _quoted(value: str, program: SshProgram) -> str:
+    return quoting.quote(value, escapes=program.escapes)
+
+
+def _path(value: Path, program: SshProgram, *, expands: bool = True) -> str:
+    return _quoted(quoting.path(value, expands=expands), program)
+
+
+def _through(hops: int, places: Places, program: SshProgram) -> str | None:
+    """Return the ProxyCommand of whoever stands behind so many hops."""
+    return jump.proxy_command(program.path, places.config_file, hops - 1) if hops else None
+
+
+def _ciphers(ssh: Ssh, program: SshProgram, *, aes: bool) -> str | None:
+    if ssh.ciphers is not None:
+        return _quoted(ssh.ciphers, program)
+    return FAST_CIPHERS if aes and program.cipher_prefix else None
+
+
+def _further(options: Mapping[str, str | int | bool]) -> list[tuple[str, str]]:
+    """Return `[ssh.options]` in ssh_config's own words, each on a line that it can't leave."""
+    for name in options:
+        if not _KEYWORD.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an ssh option")
+        if name.lower() in PROTECTED_OPTIONS:
+            raise ValueError(f"{name} is the program's own to set")
+    return [(name, _word(value)) for name, value in options.items()]
+
+
+def _word(value: str | int | bool) -> str:  # noqa: FBT001 - TOML's three kinds of value
+    if isinstance(value, bool):
+        return _yes_no(value)
+    return quoting.plain(str(value))
+
+
+def _yes_no(value: bool) -> str:  # noqa: FBT001 - that is all there is to say
+    return "yes" if value else "no"
