@@ -65,6 +65,10 @@ class ThrowawayServer:
         """Return the server's command."""
         raise NotImplementedError
 
+    def command(self) -> list[str]:
+        """Return the command that runs the server as its user."""
+        return as_user(self.system_user, self.argv())
+
     def query(self, sql: str, *, port: int | None = None, timeout: float = 30.0) -> str:
         """Run one statement with the real client; return its rows, tabs between the values.
 
@@ -82,7 +86,7 @@ class ThrowawayServer:
         """Start the server and wait until it answers a query."""
         with (self.directory / "server.log").open("ab") as log:
             self._server = subprocess.Popen(
-                as_user(self.system_user, self.argv()),
+                self.command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
