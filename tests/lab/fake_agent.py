@@ -6,6 +6,7 @@ It remembers what it was asked. Its answers are attributes, to be changed by a t
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -158,3 +159,18 @@ def serving(control: FakeAgent, run_dir: Path, listen: str = "127.0.0.1:0") -> I
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def main(run_dir: Path) -> None:
+    """Answer until told to stop, and a little longer, as an agent that ends its children does."""
+    agent = FakeAgent()
+    server = ApiServer(agent, "127.0.0.1:0", run_dir)
+    await server.start()
+    while "stop" not in agent.asked:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
+    await server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

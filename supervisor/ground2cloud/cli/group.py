@@ -1,0 +1,47 @@
+"""A group whose commands are imported when they are asked for, not before.
+
+`ground2cloud --version` and `status` must answer at once, whatever `run` and `doctor` need.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+
+import click
+
+from ground2cloud.errors import Ground2CloudError
+
+
+class LazyGroup(click.Group):
+    """A group of commands given as `module:attribute`, in the order of the help page.
+
+    Args:
+        lazy: where each command is.
+    """
+
+    def __init__(self, *args: object, lazy: Mapping[str, str], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # click's own arguments
+        self._lazy = dict(lazy)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name every command, in the order in which a user needs them."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command; None if there is none of this name."""
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        if not args[0].startswith("-") and args[0] not in self._lazy:
+            close = get_close_matches(args[0], self._lazy, n=1)
+            hint = f"did you mean {close[0]}?" if close else "ground2cloud --help lists them all"
+            raise Ground2CloudError(f'there is no command "{args[0]}"', hint)
+        return super().resolve_command(ctx, args)
