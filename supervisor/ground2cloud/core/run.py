@@ -50,7 +50,7 @@ class Run:
         on_process: Callable[[int], None],
         checked: bool = False,
     ) -> None:
-        self.observer: Observer = spec.observe()
+        self.observer: Observer | None = None
         self.heartbeat = Heartbeat()
         self.started_at: float | None = None
         self.checked = checked
@@ -84,6 +84,8 @@ class Run:
             prepared = await self._prepare()
             if self._asked.is_set():
                 return REQUESTED
+            # Only now: what the observer should expect may depend on what was prepared.
+            self.observer = observer = self._spec.observe()
             self._process = await self._start(prepared)
         except RefusedError as refusal:
             return refusal.verdict
@@ -91,7 +93,7 @@ class Run:
         self._on_process(self._process.pid)
         if self._asked.is_set():
             end_process(self._process, hard=True)
-        return await self._attend(self._process, prepared.heartbeat)
+        return observer.verdict(await self._attend(self._process, prepared.heartbeat))
 
     async def _prepare(self) -> Prepared:
         try:
@@ -120,9 +122,7 @@ class Run:
             message = f"{prepared.argv[0]} can't be started now"
             raise _refusal("not-started", message, error) from error
 
-    async def _attend(
-        self, process: asyncio.subprocess.Process, heartbeat: float | None
-    ) -> Verdict:
+    async def _attend(self, process: asyncio.subprocess.Process, heartbeat: float | None) -> int:
         assert process.stdout is not None
         assert process.stderr is not None
         words = asyncio.create_task(self._read_words(process.stderr))
@@ -138,7 +138,7 @@ class Run:
                 task.cancel()
             await asyncio.gather(words, *helpers, return_exceptions=True)
             _close_pipes(process)
-        return self.observer.verdict(code)
+        return code
 
     async def _read_words(self, stderr: asyncio.StreamReader) -> None:
         lines = Lines()
@@ -149,6 +149,7 @@ class Run:
             self._hear(line)
 
     def _hear(self, line: str) -> None:
+        assert self.observer is not None
         try:
             ready = self.observer.line(line)
             self._on_line(line)

@@ -111,7 +111,7 @@ class ChildSpec:
         name: unique among the children of a supervisor.
         prepare: puts the child's files in place and says how to start it. An OSError is a failure
             that may pass (a full disk), a `RefusedError` is a verdict of its own.
-        observe: makes the listener of one run.
+        observe: makes the listener of one run, after `prepare`.
         limits: the times that govern it.
         refused: the verdict on files that the check refused, from the check's words.
         env: added to the environment of the supervisor.

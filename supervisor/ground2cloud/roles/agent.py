@@ -21,7 +21,7 @@ import psutil
 from ground2cloud import __version__
 from ground2cloud.config.load import load_agent
 from ground2cloud.config.locations import Locations, locate
-from ground2cloud.config.model import AgentConfig, Service
+from ground2cloud.config.model import AgentConfig
 from ground2cloud.core.clock import iso, monotonic, wall
 from ground2cloud.core.lock import StateLock
 from ground2cloud.core.records import Records
@@ -44,7 +44,7 @@ from ground2cloud.roles.paused import Paused
 from ground2cloud.roles.sessions import Sessions
 from ground2cloud.roles.ticking import Ticker
 from ground2cloud.service.notify import Notifier
-from ground2cloud.web.messages import Answer, Status
+from ground2cloud.web.messages import Answer, ServiceStatus, Status
 from ground2cloud.web.server import ApiServer
 
 _log = logging.getLogger(__name__)
@@ -96,11 +96,11 @@ class Agent:
         self._paused = Paused(places.state / "paused.json", write_atomic)
         self._records = Records(places.run / "children.json", write_atomic)
         sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
-        self._shop = Shop(config, places, sessions)
+        self._checks = Checks()
+        self._shop = Shop(config, places, sessions, self._checks.poke)
         self._supervisor = Supervisor(self._on_transition, self._on_line, self._records.note)
         self._fleet = Fleet(self._supervisor, self._shop)
         self._lane_log = LaneLog()
-        self._checks = Checks()
 
     async def live(self) -> None:
         """Start everything, wait for the request to stop, end everything."""
@@ -117,7 +117,9 @@ class Agent:
         await self._fleet.rebuild(services)
         self._checks.set(services)
         await self._api.start()
-        ticker = asyncio.create_task(Ticker(self._supervisor.wake, self._notifier).tick_for_ever())
+        ticker = asyncio.create_task(
+            Ticker(self._supervisor.wake, self._owner.settle, self._notifier).tick_for_ever()
+        )
         self._notifier.ready(self._summary())
         try:
             await self._stopping.wait()
@@ -216,9 +218,7 @@ class Agent:
         if changes.paths_changed:
             message = "[paths] takes effect when ground2cloud is started again"
             log(_log, logging.WARNING, "restart-needed", message)
-        self._places = dataclasses.replace(
-            places, state=self._places.state, run=self._places.run
-        )
+        self._places = dataclasses.replace(places, state=self._places.state, run=self._places.run)
         self._config = self._shop.config = config
         self._shop.places = self._places
         if changes.log_changed:
@@ -273,14 +273,14 @@ class Agent:
         if transition.after.state in {State.BACKOFF, State.BLOCKED} and verdict is not None:
             if verdict.reason == "session-refused" and self._config.ssh.session == "auto":
                 self._shop.sessions.remember(self._shop.server)
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._fleet.part, lane, verdict, lane.failed_port)
+            port = lane.observer.failed_port if lane.observer is not None else None
+            asyncio.get_running_loop().call_soon(self._fleet.part, lane, verdict, port)
         self._notifier.status(self._summary())
 
     def _on_line(self, name: str, line: str) -> None:
         lane = self._fleet.lanes.get(name)
-        if lane is not None and (port := self._lane_log.line(lane, line)) is not None:
-            self._checks.poke(port)
+        if lane is not None:
+            self._lane_log.line(lane, line)
 
     def _on_file(self, path: Path) -> None:
         if path == self._path:
@@ -296,8 +296,8 @@ class Agent:
         others = [places.known_hosts] if places.known_hosts is not None else []
         self._watch.watch([self._path, *others], keys=keys)
 
-    def _service_statuses(self) -> dict[str, report.ServiceStatus]:
-        statuses = {}
+    def _service_statuses(self) -> dict[str, ServiceStatus]:
+        statuses: dict[str, ServiceStatus] = {}
         for service in self._config.service:
             lane = self._fleet.lane_of(service.name)
             child = self._supervisor.child(lane.name) if lane is not None else None
@@ -326,7 +326,9 @@ class Agent:
         moving = {State.STARTING, State.DRAINING}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_TIMEOUT):
-                while any(self._supervisor.child(name).state in moving for name in self._fleet.lanes):
+                while any(
+                    self._supervisor.child(name).state in moving for name in self._fleet.lanes
+                ):
                     await self._moved.wait()
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 TAKEN_FOR = 60.0
 """Seconds for which a port may be taken before its service has to leave a shared lane. A stale
-session of our own frees its port within 27 s of a server with ClientAliveInterval 5 (OPENSSH.md)."""
+session of our own frees its port within 27 s of a server with ClientAliveInterval 5."""
 
 
 class Fleet:

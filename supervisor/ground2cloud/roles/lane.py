@@ -5,6 +5,7 @@ one service on a living lane goes through OpenSSH's control socket where there i
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.core.backoff import BackoffPolicy
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.spec import ChildSpec, Limits, Prepared, RefusedError, Verdict
-from ground2cloud.openssh import control
+from ground2cloud.openssh import control, jump
 from ground2cloud.openssh.aes import has_aes
 from ground2cloud.openssh.forward import Forward
+from ground2cloud.openssh.judging import LaneContext, refused
+from ground2cloud.openssh.observer import LaneObserver
 from ground2cloud.openssh.program import SshProgram, find_ssh
 from ground2cloud.openssh.render import Places, argv, check_argv, known_hosts_line, lane_config
-from ground2cloud.openssh.verdicts import Context, LaneObserver, refused_config
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.roles.sessions import Sessions
 
@@ -30,11 +32,15 @@ START_GRACE = 30.0
 
 @dataclass
 class Shop:
-    """What all lanes of an agent share; `config` is replaced at a reload."""
+    """What all lanes of an agent share; `config` and `places` are replaced at a reload.
+
+    `on_unserved` is called with the port of an application that ssh could not reach.
+    """
 
     config: AgentConfig
     places: Locations
     sessions: Sessions
+    on_unserved: Callable[[int], None]
     _ssh: SshProgram | None = None
     _asked: str = ""
 
@@ -61,15 +67,18 @@ class Shop:
         return session == "held" or (session == "auto" and not self.sessions.refuses(self.server))
 
     @property
-    def context(self) -> Context:
-        """What the verdicts name in their hints."""
-        gateway = self.config.gateway
-        return Context(
+    def context(self) -> LaneContext:
+        """What the verdicts name in their messages."""
+        gateway, hops = self.config.gateway, self.config.ssh.jump
+        return LaneContext(
             host=gateway.host,
             port=gateway.ssh_port,
             user=gateway.user,
             identity_file=self.places.identity_file,
             known_hosts=self.known_hosts,
+            pinned=gateway.host_key is not None,
+            jumps=tuple(hop.host for hop in jump.parse(hops)) if hops else (),
+            session=self.held,
         )
 
     @property
@@ -112,6 +121,8 @@ class Lane:
     failed_at: float | None = None
     was_ready: bool = False
     session: str = "unknown"
+    observer: LaneObserver | None = None
+    _tagged: bool = False
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
@@ -128,14 +139,24 @@ class Lane:
         return ChildSpec(
             name=self.name,
             prepare=self._prepare,
-            observe=lambda: LaneObserver(self.forwards, self.shop.context),
+            observe=self._observe,
             limits=self.shop.limits,
-            refused=refused_config,
+            refused=lambda words: refused(words, self.shop.context),
         )
+
+    def _observe(self) -> LaneObserver:
+        self.observer = LaneObserver(
+            self.forwards,
+            self.shop.context,
+            tagged=self._tagged,
+            on_application_failure=lambda _host, port: self.shop.on_unserved(port or 0),
+        )
+        return self.observer
 
     async def _prepare(self) -> Prepared:
         shop = self.shop
         ssh = await shop.ssh()
+        self._tagged = ssh.log_verbose
         run = shop.places.run
         socket = self._control_path(ssh)
         if socket is not None:

@@ -8,7 +8,7 @@ from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Transition
 from ground2cloud.logs.fields import log
 from ground2cloud.logs.limit import Repeats
-from ground2cloud.openssh.verdicts import application_port, level
+from ground2cloud.openssh.observer import level
 from ground2cloud.roles.lane import Lane
 from ground2cloud.roles.narrate import tell, title
 

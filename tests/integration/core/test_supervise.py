@@ -194,6 +194,7 @@ async def test_a_line_that_the_observer_fails_on_ends_nothing(watched: Watched) 
     await until(watched, "ready")
     run = watched.supervisor.run_of("child")
     assert run is not None
+    assert run.observer is not None
     run.observer.line = broken  # type: ignore[method-assign] # a defect, made on purpose
     run._hear("anything")
     assert watched.states[-1] == "ready"
