@@ -254,11 +254,13 @@ class ThrowawaySshd:
         return self.directory / "sshd_config"
 
     def _write_configuration(self, *more: str) -> None:
+        # The first value of an option wins, but of MaxStartups the last.
+        given = {line.split()[0].lower() for line in self._options}
         defaults = [
             line.format(directory=self.directory, host=self.host, port=self.port)
             for line in DEFAULTS
+            if line.split()[0].lower() not in given
         ]
-        # The first value of an option wins.
         self._configuration.write_text("\n".join([*self._options, *defaults, *more, ""]))
 
     def _check(self) -> None:

@@ -93,7 +93,7 @@ class LaneObserver:
             self.last_lines.append(text[:KEPT])
         self._note_progress(words)
         for index, match in matching(words, offline=not self._speaking):
-            self._told[index] = (match, text[:KEPT])
+            self._keep(index, match, text[:KEPT])
         self._note_application(words)
         if words.text.startswith(_DISCONNECT):
             self._over = True
@@ -111,6 +111,12 @@ class LaneObserver:
                 return judge(row, match, self._context, evidence=line, failed=self._failed())
         last = self.last_lines[-1] if self.last_lines else ""
         return without_words(exit_code, self._context, ready=self.ready, last=last)
+
+    def _keep(self, index: int, match: re.Match[str], line: str) -> None:
+        """Keep the line of a row that names the most; the first of equal ones."""
+        known = self._told.get(index)
+        if known is None or _names(match) > _names(known[0]):
+            self._told[index] = (match, line)
 
     def _counts(self, row: Row, reasons: Collection[str]) -> bool:
         if row.reason == "key-encrypted" and self._context.jumps:
@@ -159,6 +165,10 @@ class LaneObserver:
 
     def _failed(self) -> Forward | None:
         return next((f for f in self._forwards if f.port == self.failed_port), None)
+
+
+def _names(match: re.Match[str]) -> int:
+    return sum(value is not None for value in match.groups())
 
 
 def application_port(line: str) -> int | None:

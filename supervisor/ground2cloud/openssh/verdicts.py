@@ -274,8 +274,7 @@ TABLE: tuple[Row, ...] = (
     _row(
         "session-refused",
         _TRANSIENT,
-        r"(?:exec|shell) request failed on channel \d+"
-        r"|channel \d+: open failed: (?:administratively prohibited|resource shortage|unknown)",
+        r"(?:exec|shell) request failed on channel \d+|channel \d+: open failed: ",
         "the gateway allows forwards, but no session beside them",
         SESSION_HINT,
     ),
