@@ -52,6 +52,8 @@ class Soak:
                 words.append(event(self.world))
             except AssertionError as error:
                 self.checks.check(holds=False, what=f"{event.__name__}: {error}")
+                words.append(f"{event.__name__}, not as it should be")
+                self.world.save()
         what = " + ".join(words)
         time.sleep(SETTLE)
         self.back(what)
@@ -179,7 +181,7 @@ def look_at_log(world: World, checks: Checks) -> None:
     files = sorted(world.directory.glob("agent.log*"))
     lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
     checks.check(len(files) > 1, f"the log was never rotated: {files}")
-    ours = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO|WARNING|ERROR) |\{"ts":')
+    ours = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO |WARN |ERROR) |\{"ts":')
     strange = [line for line in lines if not ours.match(line)]
     checks.check(not strange, f"{len(strange)} strange lines in the log: {strange[:3]}")
     print(f"log: {len(lines)} lines in {len(files)} files", flush=True)

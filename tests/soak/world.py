@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "ssh": {"server_alive_interval": 1, "server_alive_count_max": 1, "connect_timeout": 3},
     "backoff": {"initial": 0.1, "maximum": 1.0, "reset_after": 2.0},
     # Rotates often, and keeps everything for the look at the end.
-    "log": {"max_size": 50_000, "keep": 100},
+    "log": {"max_size": 10_000, "keep": 100},
 }
 
 
