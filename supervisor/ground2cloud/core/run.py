@@ -62,6 +62,7 @@ class Run:
         self._process: asyncio.subprocess.Process | None = None
         self._asked = asyncio.Event()
         self._doubt = asyncio.Event()
+        self._proven = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -157,7 +158,8 @@ class Run:
             # A reader that dies would leave the pipe undrained and stall the tunnel.
             _log.exception("defect: a line of %s could not be understood", self._spec.name)
             return
-        if ready:
+        if ready and not self._proven.is_set():
+            self._proven.set()
             self._on_ready()
 
     async def _read_echo(self, stdout: asyncio.StreamReader) -> None:
@@ -165,7 +167,8 @@ class Run:
             self.heartbeat.heard(chunk, monotonic())
 
     async def _beat(self, process: asyncio.subprocess.Process, heartbeat: float | None) -> None:
-        """Send beats and look after the process, until cancelled."""
+        """Send beats and look after the process once it is ready, until cancelled."""
+        await self._proven.wait()
         limits = self._spec.limits
         interval = heartbeat or limits.dead_after / 3
         stopped_since: float | None = None
