@@ -5,15 +5,12 @@ import contextlib
 import socket
 import threading
 
-READ_AHEAD = 4096
-"""Bytes that asyncio buffers of what the other side says before it is asked for."""
-
 _Address = tuple[int, tuple[object, ...]]
 """Family and socket address."""
 
 
-async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a connection to the first address that takes one.
+async def connect(host: str, port: int) -> socket.socket:
+    """Return a non-blocking connection to the first address that takes one.
 
     Raises:
         OSError: none did; the error of the last address. A name that isn't found is a
@@ -25,13 +22,14 @@ async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.S
         trial.setblocking(False)  # noqa: FBT003 - the name says what it is
         try:
             await asyncio.get_running_loop().sock_connect(trial, address)
-            return await asyncio.open_connection(sock=trial, limit=READ_AHEAD)
         except OSError as refusal:
             trial.close()
             error = refusal
         except BaseException:
             trial.close()
             raise
+        else:
+            return trial
     raise error
 
 

@@ -6,6 +6,7 @@ a `NoAnswerError` or an OSError, and `probe` makes an answer of both.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 
 RECEIVE_LIMIT = 64 * 1024
@@ -13,9 +14,6 @@ RECEIVE_LIMIT = 64 * 1024
 
 SHOWN = 100
 """Characters that are shown of what was not understood."""
-
-CLOSE_TIMEOUT = 0.5
-"""Seconds that the end of a connection may take before it is cut."""
 
 
 class NoAnswerError(Exception):
@@ -31,26 +29,25 @@ class Conversation:
         answered_at: when it did, in the loop's time.
     """
 
-    def __init__(
-        self, host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, host: str, port: int, connection: socket.socket) -> None:
         self.host = host
         self.port = port
         self.detail: str | None = None
         self.answered_at = 0.0
-        self._reader = reader
-        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        # Not a StreamReader: that one forgets what was said when a reset follows at once, as it
+        # does after the answer of a server that doesn't read a request to its end.
+        self._connection = connection
         self._budget = RECEIVE_LIMIT
 
     def answered(self, detail: str) -> None:
         """Note that the application answers. What comes after is courtesy and may fail."""
         self.detail = detail
-        self.answered_at = asyncio.get_running_loop().time()
+        self.answered_at = self._loop.time()
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
-        self._writer.write(data)
-        await self._writer.drain()
+        await self._loop.sock_sendall(self._connection, data)
 
     async def receive(self, count: int) -> bytes:
         """Return exactly `count` bytes.
@@ -70,7 +67,7 @@ class Conversation:
             NoAnswerError: the connection ended before.
         """
         line = b""
-        # Byte by byte out of the reader's buffer: nothing after the line is taken.
+        # Byte by byte: nothing after the line is taken, and a line is short.
         while len(line) < limit and not line.endswith(b"\n"):
             line += await self._receive_some(1)
         return line.rstrip(b"\r\n")
@@ -78,7 +75,7 @@ class Conversation:
     async def receive_rest(self, limit: int, wait: float) -> bytes:
         """Return what comes before the end, at most `limit` bytes and within `wait` seconds."""
         rest = b""
-        with contextlib.suppress(NoAnswerError, TimeoutError):
+        with contextlib.suppress(NoAnswerError, OSError):
             async with asyncio.timeout(wait):
                 while len(rest) < limit:
                     rest += await self._receive_some(limit - len(rest))
@@ -89,30 +86,38 @@ class Conversation:
         said += await self.receive_rest(SHOWN, wait=0.2)
         return NoAnswerError(f"does not speak {protocol}, it said: {shown(said)}")
 
-    async def encrypt(self) -> None:
-        """Go on with TLS, without looking at the certificate: nothing secret will be said."""
+    async def shake_hands(self) -> None:
+        """Begin TLS and end it, without looking at the certificate: nothing is said with it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         # Old servers too: a handshake that fails leaves an error in their logs.
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        await self._writer.start_tls(context)
+        heard, to_say = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(heard, to_say)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self.send(to_say.read())
+                heard.write(await self._receive_some(4096))
+            else:
+                break
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.unwrap()  # says goodbye, and would wait for one
+        await self.send(to_say.read())
 
-    async def close(self) -> None:
-        """End the connection; cut it when that takes too long."""
-        self._writer.close()
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self._writer.wait_closed()
-        except (OSError, TimeoutError):
-            self._writer.transport.abort()
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
 
     async def _receive_some(self, most: int) -> bytes:
-        data = await self._reader.read(min(most, self._budget))
+        if not self._budget:
+            raise NoAnswerError("said too much")
+        data = await self._loop.sock_recv(self._connection, min(most, self._budget))
         if not data:
-            said = "said too much" if not self._budget else "closed the connection"
-            raise NoAnswerError(said)
+            raise NoAnswerError("closed the connection")
         self._budget -= len(data)
         return data
 

@@ -20,7 +20,7 @@ async def check(talk: Conversation) -> None:
             talk.answered("PostgreSQL answers, without TLS")
         case b"S":
             talk.answered("PostgreSQL answers, with TLS")
-            await talk.encrypt()
+            await talk.shake_hands()
         case b"E":
             talk.answered(f"PostgreSQL answers: {shown(await talk.receive_rest(SHOWN, wait=0.2))}")
         case other:

@@ -36,7 +36,7 @@ class Answer:
 
 
 async def probe(kind: Kind, host: str, port: int, *, timeout: float) -> Answer:  # noqa: ASYNC109 - the caller names the bound, this function keeps it
-    """Check one application, within `timeout` seconds and half a second for the goodbye.
+    """Check one application within `timeout` seconds.
 
     Never raises for what the other side does: refused, reset, silent, garbage and endless data are
     answers.
@@ -47,13 +47,13 @@ async def probe(kind: Kind, host: str, port: int, *, timeout: float) -> Answer: 
     trouble = ""
     try:
         async with asyncio.timeout(timeout):
-            talk = Conversation(host, port, *await connect(host, port))
+            talk = Conversation(host, port, await connect(host, port))
             await _CHECKS[kind](talk)
     except (NoAnswerError, OSError, ValueError) as error:
         trouble = _words(error, shown(host.encode()), timeout)
     finally:
         if talk is not None:
-            await talk.close()
+            talk.close()
     if talk is not None and talk.detail is not None:
         return Answer(ok=True, detail=talk.detail, took=talk.answered_at - start)
     return Answer(ok=False, detail=trouble, took=clock() - start)

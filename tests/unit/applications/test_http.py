@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ground2cloud import __version__
+from ground2cloud.applications.connect import connect
 from ground2cloud.applications.conversation import Conversation
 from ground2cloud.applications.http import check
 from ground2cloud.config.model import Kind
@@ -53,10 +54,9 @@ def recording(heard: list[bytes], reply: bytes = b"HTTP/1.1 200 OK\r\n\r\n") -> 
 async def test_the_request_is_small_and_says_who_asks() -> None:
     heard: list[bytes] = []
     async with application(recording(heard)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        talk = Conversation("localhost", port, reader, writer)
+        talk = Conversation("localhost", port, await connect("127.0.0.1", port))
         await check(talk)
-        await talk.close()
+        talk.close()
     lines = heard[0].decode().split("\r\n")
     assert lines[0] == "HEAD / HTTP/1.1"
     assert f"Host: localhost:{port}" in lines
@@ -67,10 +67,9 @@ async def test_the_request_is_small_and_says_who_asks() -> None:
 async def test_an_address_of_ip_version_6_is_bracketed() -> None:
     heard: list[bytes] = []
     async with application(recording(heard)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        talk = Conversation("::1", port, reader, writer)
+        talk = Conversation("::1", port, await connect("127.0.0.1", port))
         await check(talk)
-        await talk.close()
+        talk.close()
     assert f"Host: [::1]:{port}\r\n".encode() in heard[0]
 
 
@@ -80,6 +79,18 @@ async def test_the_application_may_finish_before_the_connection_ends() -> None:
     answer = await answer_of(Kind.HTTP, recording(heard, b"HTTP/1.1 200 OK\r\n" + b"x" * 20_000))
     assert answer.ok
     assert heard[1:] == [b""]
+
+
+async def test_an_answer_counts_though_a_reset_follows() -> None:
+    """So it is with a server that doesn't read the request to its end."""
+
+    async def does_not_listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # the stubs forget it
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await asyncio.sleep(0.1)
+
+    answer = await answer_of(Kind.HTTP, does_not_listen)
+    assert (answer.ok, answer.detail) == (True, "HTTP 400 Bad Request")
 
 
 async def test_one_that_never_closes_costs_a_second_and_no_more() -> None:
