@@ -1,0 +1,131 @@
+"""Where things are: the configuration file, and what belongs to the agent that it describes.
+
+What the file says comes first. Then what systemd says to a service it starts (RUNTIME_DIRECTORY
+and its kin). Then it depends on where the file is: the one in the service's directory is the
+service's, every other one the current user's.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ground2cloud.config import places, source
+from ground2cloud.config.directories import CONFIGURATION_NAME, LOG_NAME, Directories, personal
+from ground2cloud.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ground2cloud.config.model import AgentConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """Where an agent's things are; all absolute, none looked at yet.
+
+    `state` outlives a reboot, `run` is of use only while the agent runs. `known_hosts` is None
+    when the configuration has the host key itself.
+    """
+
+    state: Path
+    run: Path
+    log_file: Path
+    identity_file: Path
+    known_hosts: Path | None
+
+
+def default_config() -> Path:
+    """Answer with the configuration file to use when none is named.
+
+    The user's if it is there, else the service's if it is there, else where the user's would be;
+    for root or an administrator the service's comes first in both.
+    """
+    return choose_config(
+        personal().configuration / CONFIGURATION_NAME,
+        places.service().configuration / CONFIGURATION_NAME,
+        administrator=places.is_administrator(),
+    )
+
+
+def choose_config(user: Path, service: Path, *, administrator: bool) -> Path:
+    """Choose between the two as `default_config` says."""
+    candidates = (service, user) if administrator else (user, service)
+    return next((path for path in candidates if _exists(path)), candidates[0])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # it is there, but not for us: reading it will say so
+    return True
+
+
+def locate(config: "AgentConfig", path: Path, environ: Mapping[str, str]) -> Locations:
+    """Answer with the places of the agent that the file at `path` configures.
+
+    Args:
+        config: what the file says. Relative paths in it begin at the file's directory.
+        path: the file, as it was named; a link is not followed.
+        environ: the environment, for what systemd says.
+    """
+    directory = path.absolute().parent
+    base = _base(directory)
+    gateway = config.gateway
+    logs = _from_systemd(environ, "LOGS_DIRECTORY") or base.logs
+    return Locations(
+        state=_from_file(config.paths.state, directory)
+        or _from_systemd(environ, "STATE_DIRECTORY")
+        or base.state,
+        run=_run(config.paths.run, directory, environ, base),
+        log_file=_from_file(config.log.file, directory) or logs / LOG_NAME,
+        identity_file=directory / os.path.expanduser(gateway.identity_file),  # noqa: PTH111 - Path raises
+        known_hosts=_from_file(gateway.known_hosts, directory),
+    )
+
+
+def run_directory(path: Path, environ: Mapping[str, str]) -> Path:
+    """Answer with `Locations.run` of a file that may be broken, unreadable or missing.
+
+    The commands find the running agent there, which may have started before the file broke.
+    """
+    directory = path.absolute().parent
+    return _run(_peek_run(path), directory, environ, _base(directory))
+
+
+def _peek_run(path: Path) -> str | None:
+    try:
+        document = source.parse(source.read(path), path.name)
+    except ConfigError:
+        return None
+    match document:
+        case {"paths": {"run": str(text)}} if text and text.isprintable():
+            return text
+        case _:
+            return None
+
+
+def _run(text: str | None, directory: Path, environ: Mapping[str, str], base: Directories) -> Path:
+    return _from_file(text, directory) or _from_systemd(environ, "RUNTIME_DIRECTORY") or base.run
+
+
+def _base(directory: Path) -> Directories:
+    service = places.service()
+    # realpath: /etc may be reached through a link, and unlike Path.resolve it never raises.
+    if os.path.realpath(directory) == os.path.realpath(service.configuration):
+        return service
+    return personal()
+
+
+def _from_file(text: str | None, directory: Path) -> Path | None:
+    if text is None:
+        return None
+    return directory / os.path.expanduser(text)  # noqa: PTH111 - Path raises for an unknown home
+
+
+def _from_systemd(environ: Mapping[str, str], name: str) -> Path | None:
+    """Read one of systemd's variables: absolute paths with colons between them; the first one."""
+    first = Path(environ.get(name, "").partition(":")[0])
+    return first if first.is_absolute() else None

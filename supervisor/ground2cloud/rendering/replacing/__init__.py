@@ -1,0 +1,15 @@
+"""What differs between the platforms when a file takes another one's place.
+
+- `set_mode(path, mode)`: POSIX permissions; nothing on Windows, where the directory's ACL counts.
+- `replace(source, target)`: in one step, no reader sees a half.
+- `settle(directory)`: wait until the directory's entries survive a power cut.
+"""
+
+import sys
+
+if sys.platform == "win32":
+    from ground2cloud.rendering.replacing._win32 import replace, set_mode, settle
+else:
+    from ground2cloud.rendering.replacing._posix import replace, set_mode, settle
+
+__all__ = ["replace", "set_mode", "settle"]
