@@ -39,7 +39,7 @@ _LONG_PASSWORD, _PROTOCOL_41, _SECURE_CONNECTION, _PLUGIN_AUTH = 0x1, 0x200, 0x8
 _CAPABILITIES = _LONG_PASSWORD | _PROTOCOL_41 | _SECURE_CONNECTION | _PLUGIN_AUTH
 _UTF8 = 33
 _QUIT = b"\x01"
-_OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF
+_ERROR = b"\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Greeting:
 async def check(talk: Conversation) -> None:
     """Read the greeting, then log in as someone who isn't known, and leave."""
     sequence, packet = await _receive(talk)
-    if packet[:1] == bytes([_ERROR]):
+    if packet[:1] == _ERROR:
         raise NoAnswerError(f"refuses: {error_text(packet)}")
     greeting = parse_greeting(packet)
     talk.answered(f"version {greeting.version}")
@@ -65,13 +65,13 @@ async def _log_in(talk: Conversation, sequence: int, method: bytes) -> None:
     await _send(talk, sequence + 1, login(method, next(replies, b"")))
     for _ in range(ROUNDS):
         sequence, packet = await _receive(talk)
-        match packet[0]:
-            case 0x00:
+        match packet[:1]:
+            case b"\0":  # logged in
                 await _send(talk, 0, _QUIT)
                 return
-            case 0xFF:
+            case b"\xff":  # refused
                 return
-            case 0xFE:
+            case b"\xfe":  # by another method, please; anything else is a question of this one
                 replies = iter(REPLIES.get(packet[1:].split(b"\0")[0], ()))
         await _send(talk, sequence + 1, next(replies, b""))
 
