@@ -34,7 +34,7 @@ async def test_a_file_moved_here_from_elsewhere_is_noticed_at_once(
     new = tmp_path / "elsewhere"
     new.write_text("one = 2\n")
     new.replace(config)
-    await eventually(lambda: watcher.calls, what="the call", timeout=2.0)
+    await eventually(lambda: watcher.calls, what="the call", timeout=4.0)
     assert await watcher.calls_until_now(config) == ["agent.toml"]
 
 

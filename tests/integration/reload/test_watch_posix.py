@@ -51,7 +51,7 @@ async def test_a_slow_writer_is_noticed_once_and_after_its_end(
         await asyncio.sleep(0.05)
     ended = time.monotonic()
     assert await watcher.calls_until_now(config) == ["agent.toml"]
-    assert time.monotonic() - ended < 1.5
+    assert time.monotonic() - ended < 4
 
 
 async def test_a_slow_writer_of_a_new_file_is_noticed_once_and_after_its_end(
