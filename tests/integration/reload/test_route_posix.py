@@ -23,7 +23,7 @@ def plant(root: Path, tree: list[tuple[str, str, str]]) -> None:
     for kind, name, target in tree:
         path = root / name
         try:
-            if not path.parent.resolve().is_relative_to(root):
+            if path.is_symlink() or not path.parent.resolve().is_relative_to(root):
                 continue  # made nowhere but here
             match kind:
                 case "file":

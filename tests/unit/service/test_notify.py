@@ -47,7 +47,7 @@ def test_the_variables_are_taken_out_of_the_environment() -> None:
     ("usec", "pid", "interval"),
     [
         ("30000000", None, 15.0),
-        ("30000000", str(os.getpid()), 15.0),
+        ("30000000", "own", 15.0),
         ("30000000", "1", None),
         ("1", None, 5e-7),
         ("0", None, None),
@@ -60,5 +60,7 @@ def test_the_variables_are_taken_out_of_the_environment() -> None:
 def test_the_watchdog_is_fed_twice_in_the_time_allowed(
     usec: str, pid: str | None, interval: float | None
 ) -> None:
-    environ = {"WATCHDOG_USEC": usec} | ({} if pid is None else {"WATCHDOG_PID": pid})
+    environ = {"WATCHDOG_USEC": usec}
+    if pid is not None:
+        environ["WATCHDOG_PID"] = str(os.getpid()) if pid == "own" else pid
     assert Notifier(environ).watchdog_interval == interval
