@@ -5,7 +5,9 @@ and its kin). Then it depends on where the file is: the one in the service's dir
 service's, every other one the current user's.
 """
 
+import contextlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,10 @@ from ground2cloud.errors import ConfigError
 
 if TYPE_CHECKING:
     from ground2cloud.config.model import AgentConfig
+
+
+_PATHS = re.compile(r"^[ \t]*\[[ \t]*paths[ \t]*\].*(?:\n(?![ \t]*\[).*)*", re.MULTILINE)
+"""The table of places in the text of a file: up to the next line that begins with a bracket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +103,19 @@ def run_directory(path: Path, environ: Mapping[str, str]) -> Path:
 
 def _peek_run(path: Path) -> str | None:
     try:
-        document = source.parse(source.read(path), path.name)
+        text = source.read(path)
     except ConfigError:
         return None
-    match document:
-        case {"paths": {"run": str(text)}} if text and text.isprintable():
-            return text
-        case _:
-            return None
+    # A file that was broken in the middle of an edit still has this table, most likely whole.
+    table = _PATHS.search(text)
+    for part in (text, table[0] if table else ""):
+        with contextlib.suppress(ConfigError):
+            match source.parse(part, path.name):
+                case {"paths": {"run": str(run)}} if run and run.isprintable():
+                    return run
+                case _:
+                    return None
+    return None
 
 
 def _run(text: str | None, directory: Path, environ: Mapping[str, str], base: Directories) -> Path:

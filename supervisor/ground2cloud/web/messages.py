@@ -33,6 +33,7 @@ class LaneStatus(Struct, frozen=True, kw_only=True):
 
     `session` says whether a session is held beside the forwards (`held`), not (`none`), or not yet
     known (`unknown`). `bytes_read` counts what ssh read, from the gateway and from applications.
+    `reason` is the slug of the last error's verdict (`port-taken`), `hint` what to do about it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class LaneStatus(Struct, frozen=True, kw_only=True):
     next_try_in: float | None = None
     last_error: str | None = None
     last_error_at: str | None = None
+    reason: str = ""
     hint: str = ""
     round_trip: float | None = None
     round_trip_at: str | None = None

@@ -142,6 +142,12 @@ class TestRunDirectory:
         file = self.write(tmp_path, 'nonsense = 1\n[paths]\nrun = "r"\nstate = 5\n')
         assert run_directory(file, {}) == tmp_path / "r"
 
+    @pytest.mark.parametrize("rest", ["nonsense", "[[service]]\nport = \n", "x = 1\nx = 1\n"])
+    def test_a_file_that_is_no_toml_any_more_still_says_it(self, tmp_path: Path, rest: str) -> None:
+        table = '[paths] # ours\nrun = "r"\nstate = "s"\n\n'
+        for text in (f"{table}[x]\n{rest}", f"{rest}\n{table}", f"{rest}\n{table}[api]\n{rest}"):
+            assert run_directory(self.write(tmp_path, text), {}) == tmp_path / "r"
+
     @pytest.mark.parametrize(
         "text", ["", "[paths", "[paths]\nrun = 5", "paths = 5", '[paths]\nrun = ""', "a='\\n'"]
     )

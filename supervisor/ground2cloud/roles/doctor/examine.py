@@ -1,0 +1,75 @@
+"""The whole chain, link by link, as the findings come in."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from ground2cloud.applications.probe import probe
+from ground2cloud.config.load import load_agent
+from ground2cloud.config.locations import Locations, locate
+from ground2cloud.config.model import AgentConfig, Service
+from ground2cloud.errors import ConfigError
+from ground2cloud.roles.doctor import local, login, network
+from ground2cloud.roles.doctor.finding import NOT_TRIED, Finding, Result, bad, good, timed, unknown
+from ground2cloud.web.messages import Status
+
+_APPLICATION_TIMEOUT = 5.0
+
+
+async def examine(path: Path, status: Status | None) -> AsyncIterator[Finding]:
+    """Walk the chain of the configuration at `path`.
+
+    Args:
+        path: the configuration file.
+        status: of the agent that runs on it; None if none does.
+    """
+    try:
+        config = load_agent(path)
+    except ConfigError as error:
+        yield bad("configuration", error.message, error.hint or f"edit {path}")
+        for step in ("ssh", "key", "files", *network.STEPS, *login.STEPS, "application"):
+            yield unknown(step, NOT_TRIED)
+    else:
+        yield good("configuration", f"{path} is good")
+        places = locate(config, path, os.environ)
+        async for finding in _gateway(config, path, places, status):
+            yield finding
+        for service in config.service:
+            yield await timed(_application(service))
+    yield local.look_at_clock()
+
+
+async def _gateway(
+    config: AgentConfig, path: Path, places: Locations, status: Status | None
+) -> AsyncIterator[Finding]:
+    """Walk to the gateway. What only ssh can prove is tried when all that it needs is there."""
+    needed = [
+        await timed(local.look_for_ssh(config)),
+        await timed(local.look_at_key(config, places)),
+    ]
+    for finding in needed:
+        yield finding
+    yield local.look_at_files(path, places)
+    async for finding in network.walk(config):
+        yield finding
+        needed.append(finding)
+    broken = any(finding.result is Result.BAD for finding in needed)
+    if status is not None:
+        found = login.read_status(config, status)
+    elif broken or not config.service:
+        why = NOT_TRIED if broken else "there is no service to offer"
+        found = [unknown(step, why) for step in login.STEPS]
+    else:
+        found = await login.log_in(config, places)
+    for finding in found:
+        yield finding
+
+
+async def _application(service: Service) -> Finding:
+    where = f"{service.host} port {service.port}"
+    answer = await probe(service.kind, service.host, service.port, timeout=_APPLICATION_TIMEOUT)
+    message = f"{service.name} at {where}: {answer.detail}"
+    if answer.ok:
+        return good("application", message)
+    hint = f"start it there, or mend host, port and kind of the service {service.name}"
+    return bad("application", message, hint)

@@ -1,0 +1,55 @@
+"""One real login: the agent's own lane, run once in a directory of its own and ended when ready."""
+
+import asyncio
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from ground2cloud.config.locations import Locations
+from ground2cloud.config.model import AgentConfig
+from ground2cloud.core.clock import monotonic, wall
+from ground2cloud.core.spec import Verdict
+from ground2cloud.core.states import State
+from ground2cloud.core.supervise import Supervisor, Transition
+from ground2cloud.rendering.atomic import write_atomic
+from ground2cloud.roles.lane import Lane, Shop
+from ground2cloud.roles.sessions import Sessions
+
+_NAME = "doctor"
+_DECIDED = frozenset({State.READY, State.BACKOFF, State.BLOCKED})
+
+
+class Trial(NamedTuple):
+    """What came of it: `verdict` is None when every forward was confirmed. Seconds."""
+
+    verdict: Verdict | None
+    seconds: float
+
+
+async def try_lane(config: AgentConfig, places: Locations) -> Trial:
+    """Log in and ask for the forward of every service, as the agent would."""
+    # Short: OpenSSH's control socket lies in it, and its path may have 90 bytes.
+    with tempfile.TemporaryDirectory(prefix="g2c-") as run:
+        own = dataclasses.replace(places, run=Path(run))
+        sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
+        shop = Shop(config, own, sessions, on_unserved=lambda _port: None)
+        return await _run_once(Lane(_NAME, config.service, shop))
+
+
+async def _run_once(lane: Lane) -> Trial:
+    decided: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+
+    def note(transition: Transition) -> None:
+        if transition.after.state in _DECIDED and not decided.done():
+            decided.set_result(transition.after.state)
+
+    supervisor = Supervisor(note, lambda _name, _line: None)
+    begun = monotonic()
+    try:
+        supervisor.start(lane.spec())
+        state = await decided  # within the lane's own start_timeout
+        verdict = None if state is State.READY else supervisor.child(_NAME).verdict
+        return Trial(verdict, monotonic() - begun)
+    finally:
+        await supervisor.close()
