@@ -25,9 +25,9 @@ class _Result(msgspec.Struct):
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def check(settings: Settings, *, as_json: bool) -> int:
-    """Check the configuration file, and name everything that is wrong with it.
+    """Say whether the configuration file is good.
 
-    Looks at the file alone; doctor tries what it says. The exit code is 78 if it can't be used.
+    Names everything that is wrong with it. Looks at the file alone; doctor tries what it says. The exit code is 78 if it can't be used.
     """
     path = config_path(settings)
     try:

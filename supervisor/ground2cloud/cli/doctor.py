@@ -10,7 +10,7 @@ from ground2cloud.cli.settings import Settings, common_options
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_obj
 def doctor(settings: Settings, *, as_json: bool) -> int:
-    """Try every step of the way, and say what to do about the first that fails.
+    """Try every step of the way, and say what to mend first.
 
     \b
     agent          does one run on this configuration?

@@ -41,10 +41,10 @@ _PORT = click.IntRange(1, 65535)
 )
 @click.pass_obj
 def init(settings: Settings, /, *, force: bool, **given: str | int | None) -> None:
-    """Write a commented configuration file and a key, and say what to do next.
+    """Write a configuration file to fill in, and a key.
 
     What is given here is filled in; the rest is for you to fill in with an editor. A key that is
-    there already is kept.
+    there already is kept. What to do next is said at the end.
     """
     path = config_path(settings)
     if path.exists() and not force:

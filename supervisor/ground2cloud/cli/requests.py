@@ -23,7 +23,7 @@ _LOOK_EVERY = 0.2
 @common_options
 @click.pass_obj
 def reload(settings: Settings) -> int:
-    """Load the configuration file again now, and say what is wrong with it.
+    """Load the configuration file again now.
 
     The agent also does so by itself whenever the file is saved. A file that can't be used changes
     nothing: what runs goes on, and the exit code is 78.
