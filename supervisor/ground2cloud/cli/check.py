@@ -27,7 +27,8 @@ class _Result(msgspec.Struct):
 def check(settings: Settings, *, as_json: bool) -> int:
     """Say whether the configuration file is good.
 
-    Names everything that is wrong with it. Looks at the file alone; doctor tries what it says. The exit code is 78 if it can't be used.
+    Names everything that is wrong with it. Looks at the file alone; doctor tries what it says. The
+    exit code is 78 if it can't be used.
     """
     path = config_path(settings)
     try:
