@@ -240,6 +240,7 @@ def test_ssh_is_found_missing_and_found_again(
     found = shutil.which("ssh")
     assert found is not None
     program.symlink_to(found)
+    wait_until(agent.status, what="the local API")
     assert agent.cli("restart").returncode == 0
     wait_until(lambda: answers(port), timeout=5, what="the tunnel")
 

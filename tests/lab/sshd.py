@@ -43,6 +43,8 @@ DEFAULTS = (
     "PrintMotd no",
     "PrintLastLog no",
     "UseDNS no",
+    # Or the shell reads the user's own start-up files, which may take seconds or print things.
+    "SetEnv HOME={directory}",
     "LogLevel VERBOSE",
     "MaxStartups 100",
     # A dead client's port is free after 2 * 1 * (2 + 1) s before sshd 9.5, half of that since.

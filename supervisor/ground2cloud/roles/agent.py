@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psutil
@@ -45,9 +45,14 @@ from ground2cloud.roles.sessions import Sessions
 from ground2cloud.roles.ticking import Ticker
 from ground2cloud.service.notify import Notifier
 from ground2cloud.web.messages import Answer, ServiceStatus, Status
-from ground2cloud.web.server import ApiServer
+
+if TYPE_CHECKING:
+    from ground2cloud.web.server import ApiServer
 
 _log = logging.getLogger(__name__)
+
+FIRST_PROCESS = 1.0
+"""Seconds for which the start of the local API waits for the first ssh."""
 
 SETTLE_TIMEOUT = 15.0
 """Seconds for which `restart` waits for the lanes before it answers."""
@@ -90,6 +95,8 @@ class Agent:
         self._own_meter = Meter(os.getpid())
         self._stopping = asyncio.Event()
         self._moved = asyncio.Event()
+        self._launched = asyncio.Event()
+        self._api: ApiServer | None = None
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._notifier = Notifier()
@@ -98,7 +105,7 @@ class Agent:
         sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
         self._checks = Checks()
         self._shop = Shop(config, places, sessions, self._checks.poke)
-        self._supervisor = Supervisor(self._on_transition, self._on_line, self._records.note)
+        self._supervisor = Supervisor(self._on_transition, self._on_line, self._on_process)
         self._fleet = Fleet(self._supervisor, self._shop)
         self._lane_log = LaneLog()
 
@@ -112,11 +119,10 @@ class Agent:
         watch = FileWatch(asyncio.get_running_loop(), self._on_file)
         self._watch = watch
         self._watch_files()
-        self._api = ApiServer(self, self._config.api.listen, self._places.run)
         services = self._effective(self._config).service
         await self._fleet.rebuild(services)
         self._checks.set(services)
-        await self._api.start()
+        await self._start_api()
         ticker = asyncio.create_task(
             Ticker(self._supervisor.wake, self._owner.settle, self._notifier).tick_for_ever()
         )
@@ -130,8 +136,20 @@ class Agent:
             watch.close()
             self._checks.close()
             await self._supervisor.close()
-            await self._api.close()
+            if self._api is not None:
+                await self._api.close()
             log(_log, logging.INFO, "stopped", "stopped")
+
+    async def _start_api(self) -> None:
+        """Serve the local API, once the first ssh is on its way."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_PROCESS):
+                await self._launched.wait()
+        # aiohttp takes a quarter of a second to import: ssh connects meanwhile.
+        from ground2cloud.web.server import ApiServer  # noqa: PLC0415
+
+        self._api = ApiServer(self, self._config.api.listen, self._places.run)
+        await self._api.start()
 
     def status(self) -> Status:
         """Answer with what is known now."""
@@ -223,7 +241,7 @@ class Agent:
         self._shop.places = self._places
         if changes.log_changed:
             self._owner.apply(config.log, self._places.log_file)
-        if changes.api_changed:
+        if changes.api_changed and self._api is not None:
             await self._api.move(config.api.listen)
         if changes.gateway_or_ssh_changed:
             await self._fleet.rebuild(after.service)
@@ -264,6 +282,8 @@ class Agent:
     def _on_transition(self, transition: Transition) -> None:
         self._moved.set()
         self._moved.clear()
+        if transition.after.state is not State.STARTING:
+            self._launched.set()
         lane = self._fleet.lanes.get(transition.name)
         if lane is None:
             return
@@ -276,6 +296,10 @@ class Agent:
             port = lane.observer.failed_port if lane.observer is not None else None
             asyncio.get_running_loop().call_soon(self._fleet.part, lane, verdict, port)
         self._notifier.status(self._summary())
+
+    def _on_process(self, name: str, pid: int) -> None:
+        self._launched.set()
+        self._records.note(name, pid)
 
     def _on_line(self, name: str, line: str) -> None:
         lane = self._fleet.lanes.get(name)
