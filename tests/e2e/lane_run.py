@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ QUICK = Ssh(connect_timeout=2, server_alive_interval=1, server_alive_count_max=1
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a lane is run with; by default all is well. `edit` may change the rendered text."""
+    """What a lane is run with; by default all is well, in a directory of its own."""
 
     gateway: Gateway
     identity_file: Path
@@ -38,7 +38,7 @@ class Setup:
     session: bool = False
     control_path: Path | None = None
     program: SshProgram | None = None
-    edit: Callable[[str], str] = str
+    directory: Path | None = None
 
 
 def a_forward(port: int | None = None, target: int | None = None) -> Forward:
@@ -116,7 +116,8 @@ class LaneRun:
 async def running(setup: Setup) -> AsyncIterator[LaneRun]:
     """Run a lane for as long as the block lasts."""
     program = setup.program or await the_ssh()
-    with short_directory() as directory:
+    with contextlib.ExitStack() as stack:
+        directory = setup.directory or stack.enter_context(short_directory())
         config_file = directory / "lane.conf"
         known_hosts = directory / "known_hosts"
         known_hosts.write_text(known_hosts_line(setup.gateway) or "")
@@ -127,7 +128,7 @@ async def running(setup: Setup) -> AsyncIterator[LaneRun]:
             setup.control_path,
         )
         text = lane_config(setup.gateway, setup.ssh, setup.forwards, places, program, aes=True)
-        config_file.write_text(setup.edit(text))
+        config_file.write_text(text)
         context = LaneContext(
             host=setup.gateway.host,
             port=setup.gateway.ssh_port,

@@ -295,7 +295,7 @@ async def test_a_server_that_answers_no_more(sshd: ThrowawaySshd) -> None:
 
 async def test_a_connection_that_is_reset(sshd: ThrowawaySshd) -> None:
     """A firewall that lost its memory answers with a reset; here a relay does."""
-    told = []
+    told: list[bool] = []
 
     def relays_and_resets(connection: socket.socket) -> None:
         with socket.create_connection((sshd.host, sshd.port)) as upstream:

@@ -8,7 +8,8 @@ READY is claimed by ssh alone. What others can write on its stderr:
   the number of our process, which ssh writes before it has read a byte from anyone.
 - The gateway itself: debug messages and, with a held session, whatever its command writes to
   stderr. It can't know the process number either; and it grants the forwards, so what it could
-  forge it can also have. Its login banner isn't printed at all (LogLevel ERROR).
+  forge it can also have. Its login banner isn't printed at all (LogLevel ERROR). Once the lane is
+  ready, only the few ways in which a ready lane ends are believed.
 
 Only an ssh older than 8.5 knows no tags, and from 8.7 they carry the process. For those the line
 has to be ssh's debug message, from its first character on; whoever passed the host key could
@@ -23,7 +24,7 @@ from collections.abc import Callable, Collection, Sequence
 from ground2cloud.core.spec import Verdict
 from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.judging import LaneContext, judge, without_words
-from ground2cloud.openssh.verdicts import CONNECT_REASONS, TABLE, Row, matching
+from ground2cloud.openssh.verdicts import CONNECT_REASONS, LATER_REASONS, TABLE, Row, matching
 from ground2cloud.openssh.words import KEPT, Words, parse
 
 LAST_LINES = 20
@@ -32,6 +33,7 @@ LAST_LINES = 20
 _CONFIRMED = re.compile(r"remote forward (success|failure) for: (listen .*, connect .*)")
 _FAILED = re.compile(r"Error: remote port forwarding failed for listen port (\d+)")
 _UNSERVED = re.compile(r"connect_to (\S{1,255})(?: port (\d{1,5}))?: (?:failed|unknown host)")
+_FAREWELL = re.compile(r"Transferred: sent \d|Bytes per second: sent \d")
 _OUR_VERSION = "Local version string "
 _DISCONNECT = "Received disconnect from "
 _CONFIRMING = "ssh_confirm_remote_forward"
@@ -89,11 +91,12 @@ class LaneObserver:
         if self._over:
             return self.ready
         words = parse(text)
-        if not words.debug:
+        if not words.debug and not _FAREWELL.match(words.text):
             self.last_lines.append(text[:KEPT])
         self._note_progress(words)
         for index, match in matching(words, offline=not self._speaking):
-            self._keep(index, match, text[:KEPT])
+            if not self.ready or TABLE[index].reason in LATER_REASONS:
+                self._keep(index, match, text[:KEPT])
         self._note_application(words)
         if words.text.startswith(_DISCONNECT):
             self._over = True

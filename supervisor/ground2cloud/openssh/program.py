@@ -62,7 +62,7 @@ class SshProgram:
 
 
 def parse_version(text: str) -> tuple[int, int] | None:
-    """Read the version out of what `ssh -V` printed; None if that is not OpenSSH."""
+    """Read the version out of a line that `ssh -V` printed; None if there is none in it."""
     match = _VERSION.match(text)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -78,13 +78,14 @@ async def find_ssh(program: str) -> SshProgram | Verdict:
         message = f"there is no program {program!r} on this machine"
         return Verdict(Outcome.PERMANENT, "ssh-missing", message, system.INSTALL_HINT)
     answer = await oneshot.run((path, "-V"), timeout=_TIMEOUT)
-    words = (answer.err + answer.out).strip()  # OpenSSH prints it on stderr, others on stdout
-    version = parse_version(words)
-    if version is None:
-        return _unusable(f"{path} is not OpenSSH's ssh", words)
-    if version < OLDEST:
-        return _unusable(f"{path} is too old: {OLDEST[0]}.{OLDEST[1]} or newer is needed", words)
-    return SshProgram(path, version, words.splitlines()[0])
+    lines = (answer.err + answer.out).splitlines()  # OpenSSH prints it on stderr
+    for line in lines:
+        version = parse_version(line)
+        if version is not None and version < OLDEST:
+            return _unusable(f"{path} is older than OpenSSH {OLDEST[0]}.{OLDEST[1]}", line)
+        if version is not None:
+            return SshProgram(path, version, line.strip())
+    return _unusable(f"{path} is not OpenSSH's ssh", lines[0] if lines else "")
 
 
 def _unusable(message: str, words: str) -> Verdict:

@@ -46,7 +46,7 @@ LOG_VERBOSE = ",".join(
 """The functions of ssh that say how a lane is and are silent at LogLevel ERROR."""
 
 _KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-_HOST_KEY = re.compile(r"(?P<type>[a-z0-9@.-]+)[ \t]+(?P<key>[A-Za-z0-9+/]+={0,2})(?:[ \t].*)?")
+_HOST_KEY = re.compile(r"(?P<type>[a-z0-9@.-]+) +(?P<key>[A-Za-z0-9+/]+={0,2})(?: .*)?")
 
 
 @dataclass(frozen=True, slots=True)

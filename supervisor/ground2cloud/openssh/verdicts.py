@@ -86,7 +86,7 @@ TABLE: tuple[Row, ...] = (
     _row(
         "config-bad",
         _PERMANENT,
-        r".*:? line \d+: (?:Bad|Missing|Unsupported|Invalid|keyword) "
+        r".*:? line \d+: "
         r"|.*: terminating, \d+ bad configuration options"
         r"|Bad owner or permissions on .*|Can't open user config file .*",
         "ssh refuses its configuration",
@@ -241,7 +241,7 @@ TABLE: tuple[Row, ...] = (
     _row(
         "no-common-algorithm",
         _PERMANENT,
-        r"Unable to negotiate with .*: no matching (?P<what>[a-z ]{1,40}) found",
+        r"Unable to negotiate with .*: no matching (?P<what>[A-Za-z ]{1,40}) found",
         "{who} and this ssh have no {what} in common",
         "if ssh.ciphers is set in agent.toml, remove it; else update the older of the two OpenSSH",
     ),
@@ -299,6 +299,9 @@ TABLE: tuple[Row, ...] = (
 CONNECT_REASONS = frozenset({"name-resolution", "refused", "timed-out", "unreachable"})
 """Said of one of a host's addresses; without meaning once another one answers."""
 
+LATER_REASONS = frozenset({"session-refused", "link-dead", "server-closed"})
+"""The only ones that a ready lane can end for; all else is long decided, or made up by others."""
+
 
 def matching(words: Words, *, offline: bool) -> Iterator[tuple[int, re.Match[str]]]:
     """Answer the rows that a line fits, by their place in the table.
@@ -306,8 +309,10 @@ def matching(words: Words, *, offline: bool) -> Iterator[tuple[int, re.Match[str
     `offline` says that no server has been spoken with yet.
     """
     for index, row in enumerate(TABLE):
-        if (row.introduces and not words.introduces) or (row.offline and not offline):
+        if row.introduces and not words.introduces:
             continue
+        if row.offline and (not offline or words.function):
+            continue  # a named function's line is not about the file
         match = row.pattern.match(words.text)
         if match is not None:
             yield index, match
