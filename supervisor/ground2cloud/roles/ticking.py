@@ -14,6 +14,9 @@ _log = logging.getLogger(__name__)
 INTERVAL = 2.0
 """Seconds between two looks; one costs less than a millisecond (see `netwatch`)."""
 
+MISSED = 15.0
+"""Seconds without a tick that mean a sleep, where the monotonic clock runs on in it (Windows)."""
+
 
 class Ticker:
     """Calls `wake` when the network or the clock changed, and `settle` on every tick."""
@@ -24,7 +27,7 @@ class Ticker:
         self._wake = wake
         self._settle = settle
         self._notifier = notifier
-        self._clock = ClockWatch()
+        self._clock = ClockWatch(longest=MISSED)
         self._network = AddressWatch()
 
     async def tick_for_ever(self) -> None:
