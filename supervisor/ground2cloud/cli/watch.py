@@ -12,7 +12,7 @@ from rich.text import Text
 from ground2cloud.cli.running import find_agent
 from ground2cloud.cli.settings import Settings
 from ground2cloud.cli.status_view import status_lines
-from ground2cloud.cli.words import marks_for, wants_color
+from ground2cloud.cli.words import Marks, marks_for, wants_color
 from ground2cloud.core.clock import iso, wall
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.logs.escape import printable
@@ -42,24 +42,26 @@ def _print_json(settings: Settings) -> None:
 
 
 def _print(settings: Settings) -> None:
+    marks = marks_for(sys.stdout)
     while True:
-        click.echo("\n".join([*_lines(settings), ""]), color=False)
+        click.echo("\n".join([*_lines(settings, marks), ""]), color=False)
         Event().wait(_INTERVAL)
 
 
 def _redraw(settings: Settings) -> None:
+    marks = marks_for(sys.stdout)  # before rich puts something of its own there
     console = Console(no_color=not wants_color(sys.stdout), highlight=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            text = Text("\n").join(Text.from_ansi(line) for line in _lines(settings))
+            text = Text("\n").join(Text.from_ansi(line) for line in _lines(settings, marks))
             text.no_wrap = True
             live.update(text, refresh=True)
             Event().wait(_INTERVAL)
 
 
-def _lines(settings: Settings) -> list[str]:
+def _lines(settings: Settings, marks: Marks) -> list[str]:
     """Set the status, or why there is none: an agent may be stopped and started while we watch."""
     try:
-        return status_lines(find_agent(settings).status(), iso(wall()), marks_for(sys.stdout))
+        return status_lines(find_agent(settings).status(), iso(wall()), marks)
     except Ground2CloudError as error:
         return [printable(error.message, _LIMIT), printable(error.hint, _LIMIT)]
