@@ -245,7 +245,7 @@ def test_pause_withdraws_a_service_and_resume_brings_it_back_also_over_a_restart
     agent.start()
     wait_until(lambda: answers(first, "app"), what="the other service back")
     assert not _open(second)
-    assert agent.status().services[1].state == "paused"
+    assert wait_until(agent.status, what="the local API").services[1].state == "paused"
     assert agent.cli("resume", "second").returncode == 0
     wait_until(lambda: answers(second, "app"), timeout=5, what="the service back")
     unknown = agent.cli("pause", "secnod")

@@ -1,5 +1,6 @@
 """Orders to a living ssh through its control socket, on a real lane."""
 
+import asyncio
 import dataclasses
 import socket
 from collections.abc import AsyncIterator
@@ -8,18 +9,11 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.openssh import control
-from ground2cloud.openssh.program import SshProgram
-from tests.e2e.lane_run import LaneRun, Setup, a_forward, running, the_ssh, to
+from tests.e2e.lane_run import LaneRun, Setup, a_forward, running, to
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
 from tests.lab.sshd import ThrowawaySshd
-from tests.lab.waiting import http_get
-
-
-@pytest.fixture
-async def program() -> SshProgram:
-    """The ssh of this machine."""
-    return await the_ssh()
+from tests.lab.waiting import http_get, wait_until
 
 
 @pytest.fixture
@@ -44,65 +38,105 @@ def is_open(port: int) -> bool:
 
 
 async def test_a_forward_is_added_and_given_back(
-    lane: tuple[LaneRun, Path], program: SshProgram, http_app: HttpApp
+    lane: tuple[LaneRun, Path], http_app: HttpApp
 ) -> None:
     run, path = lane
     wanted = a_forward(target=http_app.port)
-    added = await control.forward(program, path, wanted)
+    added = await control.forward(path, wanted)
     assert added, added
     assert http_get(wanted.port)
-    assert await control.forward(program, path, wanted), "asked twice is granted twice"
-    cancelled = await control.cancel(program, path, wanted)
+    assert await control.forward(path, wanted), "asked twice is granted twice"
+    cancelled = await control.cancel(path, wanted)
     assert cancelled, cancelled
-    assert not is_open(wanted.port)
+    wait_until(lambda: not is_open(wanted.port), what="the port closed")
     assert run.process.returncode is None
 
 
-async def test_an_ipv6_target_is_spelled_the_same_both_times(
-    lane: tuple[LaneRun, Path], program: SshProgram
-) -> None:
+async def test_an_ipv6_target_is_spelled_the_same_both_times(lane: tuple[LaneRun, Path]) -> None:
     wanted = dataclasses.replace(a_forward(), host="::1")
-    assert await control.forward(program, lane[1], wanted)
+    assert await control.forward(lane[1], wanted)
     assert is_open(wanted.port)
-    assert await control.cancel(program, lane[1], wanted)
-    assert not is_open(wanted.port)
+    assert await control.cancel(lane[1], wanted)
+    wait_until(lambda: not is_open(wanted.port), what="the port closed")
 
 
-async def test_what_was_never_forwarded_cannot_be_given_back(
-    lane: tuple[LaneRun, Path], program: SshProgram
-) -> None:
-    """Its exit code is 0 all the same."""
-    answer = await control.cancel(program, lane[1], a_forward())
+async def test_what_was_never_forwarded_cannot_be_given_back(lane: tuple[LaneRun, Path]) -> None:
+    answer = await control.cancel(lane[1], a_forward())
     assert not answer
     assert "not forwarded" in answer.words
 
 
-async def test_a_taken_port_is_not_granted(lane: tuple[LaneRun, Path], program: SshProgram) -> None:
+async def test_a_taken_port_is_not_granted(lane: tuple[LaneRun, Path]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         taken = a_forward(holder.getsockname()[1])
-        answer = await control.forward(program, lane[1], taken)
+        answer = await control.forward(lane[1], taken)
     assert not answer
     assert str(taken.port) in answer.words
     assert lane[0].process.returncode is None, "the lane goes on with its other forwards"
 
 
 async def test_after_a_failed_forward_the_port_leads_to_the_old_target(
-    lane: tuple[LaneRun, Path], program: SshProgram, http_app: HttpApp
+    lane: tuple[LaneRun, Path], http_app: HttpApp
 ) -> None:
     """Why a connection has to be replaced then; an OpenSSH that mends this makes it fail."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        assert not await control.forward(program, lane[1], a_forward(port))
-    assert await control.forward(program, lane[1], a_forward(port, http_app.port))
+        assert not await control.forward(lane[1], a_forward(port))
+    assert await control.forward(lane[1], a_forward(port, http_app.port))
     with socket.create_connection(("127.0.0.1", port)) as client:
         assert client.recv(1) == b"", "the old target, where nothing listens"
 
 
-async def test_an_order_to_nobody_fails(program: SshProgram) -> None:
+async def test_an_order_to_nobody_fails() -> None:
     with short_directory() as directory:
-        answer = await control.forward(program, directory / "lane.sock", a_forward())
+        answer = await control.forward(directory / "lane.sock", a_forward())
     assert not answer
     assert answer.words
+
+
+async def test_a_port_moves_to_another_target_without_a_gap(
+    lane: tuple[LaneRun, Path], http_app: HttpApp
+) -> None:
+    """Asked for all the time by a client that tries once more, at once, when it is refused."""
+    with HttpApp("other") as other:
+        here = a_forward(target=http_app.port)
+        there = dataclasses.replace(here, target_port=other.port)
+        assert await control.forward(lane[1], here)
+        for old, new in [(here, there), (there, here)] * 5:
+            moved = await control.move(lane[1], old, new)
+            assert moved, moved
+            for _ in range(3):
+                assert is_open(here.port)
+        assert http_get(here.port) == "hello from app\n"
+
+
+async def test_a_move_to_a_taken_port_is_not_done(lane: tuple[LaneRun, Path]) -> None:
+    old = a_forward()
+    assert await control.forward(lane[1], old)
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = a_forward(holder.getsockname()[1])
+        answer = await control.move(lane[1], old, taken)
+    assert not answer
+    assert str(taken.port) in answer.words
+
+
+async def test_a_stranger_behind_the_socket_is_no_reason_to_hang_or_fall() -> None:
+    """Whatever it answers: nothing, nonsense, another version, more than it should."""
+    for said in (b"", b"nonsense", b"\0\0\0\x08\0\0\0\x01\0\0\0\x09", b"\xff" * 100):
+        with short_directory() as directory:
+
+            async def answer(
+                _: asyncio.StreamReader, writer: asyncio.StreamWriter, words: bytes = said
+            ) -> None:
+                writer.write(words)
+                writer.close()
+                await writer.wait_closed()
+
+            path = directory / "lane.sock"
+            async with await asyncio.start_unix_server(answer, path):
+                got = await control.forward(path, a_forward())
+            assert not got
+            assert got.words
 
 
 def test_a_socket_needs_a_short_name() -> None:
@@ -115,7 +149,7 @@ def test_a_socket_needs_a_short_name() -> None:
 
 
 async def test_a_socket_with_the_longest_name_works(
-    sshd: ThrowawaySshd, program: SshProgram
+    sshd: ThrowawaySshd,
 ) -> None:
     with short_directory() as directory:
         room = control.LONGEST_PATH - len(f"{directory}//lane-1.sock")
@@ -126,11 +160,11 @@ async def test_a_socket_with_the_longest_name_works(
         setup = Setup(gateway=to(sshd), identity_file=sshd.identity_file, control_path=path)
         async with running(setup) as run:
             await run.ready()
-            assert await control.forward(program, path, a_forward()), run.lines
+            assert await control.forward(path, a_forward()), run.lines
 
 
 async def test_the_socket_of_a_killed_ssh_is_cleared_away(
-    sshd: ThrowawaySshd, program: SshProgram
+    sshd: ThrowawaySshd,
 ) -> None:
     """With it there, the next ssh runs without one."""
     with short_directory() as directory:
@@ -143,7 +177,7 @@ async def test_the_socket_of_a_killed_ssh_is_cleared_away(
         control.remove_stale(path)
         async with running(setup) as run:
             await run.ready()
-            assert await control.forward(program, path, a_forward())
+            assert await control.forward(path, a_forward())
 
 
 def test_nothing_else_than_a_socket_is_cleared_away(tmp_path: Path) -> None:
@@ -154,11 +188,9 @@ def test_nothing_else_than_a_socket_is_cleared_away(tmp_path: Path) -> None:
     assert precious.read_text() == "precious"
 
 
-async def test_a_forward_of_a_closed_port_is_a_forward(
-    lane: tuple[LaneRun, Path], program: SshProgram
-) -> None:
+async def test_a_forward_of_a_closed_port_is_a_forward(lane: tuple[LaneRun, Path]) -> None:
     """Whether an application answers is not the gateway's concern."""
     wanted = a_forward()
-    assert await control.forward(program, lane[1], wanted)
+    assert await control.forward(lane[1], wanted)
     with socket.create_connection(("127.0.0.1", wanted.port)) as client:
         assert client.recv(1) == b""

@@ -28,9 +28,10 @@ from tests.lab.waiting import eventually
 PERMANENT, TRANSIENT = Outcome.PERMANENT, Outcome.TRANSIENT
 
 
-def check(verdict: Verdict, reason: str, outcome: Outcome, *words: str) -> None:
+def check(verdict: Verdict, reason: str | set[str], outcome: Outcome, *words: str) -> None:
     """Hold the verdict against what is expected; `words` stand in its message or its hint."""
-    assert (verdict.reason, verdict.outcome) == (reason, outcome), verdict
+    assert verdict.reason in ({reason} if isinstance(reason, str) else reason), verdict
+    assert verdict.outcome is outcome, verdict
     for word in words:
         assert word in f"{verdict.message} {verdict.hint}", verdict
     assert "{" not in verdict.message + verdict.hint
@@ -398,7 +399,9 @@ async def test_a_lane_through_a_jump_host(sshd: ThrowawaySshd, jump: ThrowawaySs
         await lane.ready()
         assert jump.sessions()
         assert sshd.kill_sessions()
-        check(await lane.verdict(), "server-closed", TRANSIENT)
+        verdict = await lane.verdict()
+    # Which of the two pipes to the jump host's ssh breaks first is chance.
+    check(verdict, {"server-closed", "link-dead"}, TRANSIENT, "the gateway")
 
 
 async def test_a_lane_through_two_jump_hosts(sshd: ThrowawaySshd, jump: ThrowawaySshd) -> None:
@@ -444,6 +447,4 @@ async def test_a_connection_lost_behind_a_jump_host(
     async with running(through(jump, sshd)) as lane:
         await lane.ready()
         assert jump.kill_sessions()
-        verdict = await lane.verdict()
-    assert verdict.outcome is TRANSIENT
-    assert verdict.reason in {"server-closed", "link-dead"}
+        check(await lane.verdict(), {"server-closed", "link-dead"}, TRANSIENT)

@@ -14,7 +14,8 @@ from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.core.backoff import BackoffPolicy
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.spec import ChildSpec, Limits, Prepared, RefusedError, Verdict
-from ground2cloud.openssh import control, jump
+from ground2cloud.logs.fields import log
+from ground2cloud.openssh import control, jump, system
 from ground2cloud.openssh.aes import has_aes
 from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.judging import LaneContext, refused
@@ -142,6 +143,7 @@ class Lane:
             observe=self._observe,
             limits=self.shop.limits,
             refused=lambda words: refused(words, self.shop.context),
+            env=system.CHILD_ENVIRONMENT,
         )
 
     def _observe(self) -> LaneObserver:
@@ -184,7 +186,7 @@ class Lane:
         return control.control_path(self.shop.places.run, self.name)
 
     async def live_change(self, drop: Service | None, add: Service | None) -> bool:
-        """Change the living ssh: withdraw one forward, then offer another; answer whether it did.
+        """Change the living ssh: withdraw one forward, offer another; answer whether it did.
 
         After False the connection has to be replaced if something was withdrawn, and its port of
         `add` must never be forwarded on this connection again (openssh's own bug: it would lead to
@@ -194,16 +196,24 @@ class Lane:
         socket = self._control_path(ssh)
         if socket is None:
             return False
-        begun = monotonic()
-        if drop is not None and not await control.cancel(ssh, socket, forward_of(drop)):
-            return False
-        if add is not None and not await control.forward(ssh, socket, forward_of(add)):
-            self.poisoned.add(add.remote_port)
+        answer = await _order(socket, drop, add)
+        if not answer:
+            if add is not None:
+                self.poisoned.add(add.remote_port)
+            log(_log, logging.INFO, "live-change-failed", f"ssh did not do it: {answer.words}")
             return False
         if add is not None:
             self.confirmed_at[add.name] = monotonic()
-        _log.debug("%s changed live in %.3f s", self.name, monotonic() - begun)
         return True
+
+
+async def _order(socket: Path, drop: Service | None, add: Service | None) -> control.Answer:
+    if drop is not None and add is not None:
+        return await control.move(socket, forward_of(drop), forward_of(add))
+    if drop is not None:
+        return await control.cancel(socket, forward_of(drop))
+    assert add is not None
+    return await control.forward(socket, forward_of(add))
 
 
 def forward_of(service: Service) -> Forward:

@@ -1,5 +1,6 @@
 """OpenSSH on Linux, macOS and the BSDs."""
 
+import asyncio
 import os
 import re
 import shlex
@@ -45,6 +46,15 @@ def has_aes(cpuinfo: Path = _CPUINFO) -> bool:
     except OSError:
         return sys.platform == "darwin"
     return re.search(r"(?m)^(?:flags|Features)\s*:.*\baes\b", text) is not None
+
+
+async def open_socket(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a Unix socket.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    return await asyncio.open_unix_connection(path)
 
 
 def shell_word(value: str) -> str:

@@ -1,5 +1,6 @@
 """OpenSSH on Windows: the one that Windows brings, at a fixed place, without a control socket."""
 
+import asyncio
 import csv
 import ctypes
 import os
@@ -58,6 +59,15 @@ def has_aes() -> bool:
         feature = _PF_ARM_V8_CRYPTO_INSTRUCTIONS_AVAILABLE
         return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(feature))
     return True
+
+
+async def open_socket(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Refuse: the ssh of Windows has no control socket.
+
+    Raises:
+        OSError: always.
+    """
+    raise FileNotFoundError(path)
 
 
 def shell_word(value: str) -> str:
