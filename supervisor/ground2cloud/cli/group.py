@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -41,7 +40,11 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which one was probably meant."""
         if not args[0].startswith("-") and args[0] not in self._lazy:
-            close = get_close_matches(args[0], self._lazy, n=1)
-            hint = f"did you mean {close[0]}?" if close else "ground2cloud --help lists them all"
-            raise Ground2CloudError(f'there is no command "{args[0]}"', hint)
+            raise Ground2CloudError(f'there is no command "{args[0]}"', self._hint(args[0]))
         return super().resolve_command(ctx, args)
+
+    def _hint(self, name: str) -> str:
+        from difflib import get_close_matches  # noqa: PLC0415 - 5 ms that only a mistake costs
+
+        close = get_close_matches(name, self._lazy, n=1)
+        return f"did you mean {close[0]}?" if close else "ground2cloud --help lists them all"
