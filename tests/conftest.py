@@ -9,7 +9,6 @@ from hypothesis import settings
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
 
-
 # How long an example takes says more about the machine's load than about the code.
 settings.register_profile("ground2cloud", deadline=None)
 settings.load_profile("ground2cloud")
