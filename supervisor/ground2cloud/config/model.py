@@ -210,7 +210,7 @@ class Backoff(Section, frozen=True, kw_only=True):
         float, Meta(ge=0.01, le=3600, description="Upper bound of the first wait.")
     ] = 0.5
     maximum: Annotated[float, Meta(ge=0.01, le=3600, description="Upper bound of every wait.")] = (
-        30.0
+        15.0
     )
     reset_after: Annotated[
         float, Meta(ge=0, le=86400, description="Uptime after which the waits start over.")

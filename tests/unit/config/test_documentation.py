@@ -8,4 +8,6 @@ PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def test_the_page_shows_the_sample_as_it_is() -> None:
-    assert f"```toml\n{sample()}```" in PAGE.read_text("utf-8"), "paste the output of sample() again"
+    assert f"```toml\n{sample()}```" in PAGE.read_text("utf-8"), (
+        "paste the output of sample() again"
+    )

@@ -56,7 +56,7 @@ def test_the_file_of_the_issue_is_loaded(tmp_path: Path) -> None:
     assert config.gateway.host == "g2c.example.com"
     assert config.service[0].kind is Kind.HTTP
     assert config.ssh.options == {"AddressFamily": "inet"}
-    assert config.backoff.maximum == 30.0
+    assert config.backoff.maximum == 15.0
 
 
 def test_a_whole_number_of_seconds_is_taken_as_a_number(tmp_path: Path) -> None:
