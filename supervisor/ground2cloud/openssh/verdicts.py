@@ -192,15 +192,15 @@ TABLE: tuple[Row, ...] = (
         _TRANSIENT,
         r"(?:banner line \d+: )?Exceeded MaxStartups",
         "{who} has too many logins in progress",
-        "it passes by itself; if not, raise MaxStartups in the gateway's sshd_config",
+        "it passes by itself; if not, raise MaxStartups in its sshd_config",
         introduces=True,
     ),
     _row(
         "penalised",
         _TRANSIENT,
         r"(?:banner line \d+: )?Not allowed at this time",
-        "{who} turns this address away for a while, because of failed logins from it",
-        "it passes by itself in minutes; see PerSourcePenalties in the gateway's sshd_config",
+        "{who} turns this machine away for now: too many logins failed, or are in progress",
+        "it passes by itself; if not, see PerSourcePenalties and MaxStartups in its sshd_config",
         introduces=True,
     ),
     _row(
