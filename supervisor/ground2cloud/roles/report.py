@@ -37,6 +37,7 @@ def lane_status(lane: Lane, child: Child, run: Run | None, usage: Usage | None) 
         last_error=verdict.message if verdict is not None and lane.failed_at else None,
         last_error_at=iso_at(lane.failed_at),
         hint=verdict.hint if verdict is not None and not ready else "",
+        reason=verdict.reason if verdict is not None and not ready else "",
         round_trip=heart.round_trip if heart is not None else None,
         round_trip_at=iso_at(heart.answered_at) if heart is not None else None,
         cpu_percent=usage.cpu_percent if usage is not None else None,
