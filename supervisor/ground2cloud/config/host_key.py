@@ -18,7 +18,7 @@ def find_fault(text: str) -> str | None:
     """Say what is wrong with a host key in `gateway.host_key`; None if it is one."""
     words = text.split(" ")
     if words[0].startswith("@"):
-        return f"a marker such as {words[0][:20]} belongs into a known_hosts file"
+        return "a marker (@cert-authority, @revoked) belongs into a known_hosts file"
     if len(words) > 1 and not _TYPE.fullmatch(words[0]) and _TYPE.fullmatch(words[1]):
         return f"{_FORM}; leave out the host name in front of it"
     if len(words) < _LEAST_FIELDS or not _TYPE.fullmatch(words[0]):

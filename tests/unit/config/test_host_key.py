@@ -32,7 +32,8 @@ def test_every_kind_of_host_key_is_taken(text: str) -> None:
         ("SHA256:" + "a" * 43, "expected `<type> <base64>`"),
         ("-----BEGIN OPENSSH PRIVATE KEY----- b3Bl", "expected `<type> <base64>`"),
         ("g2c.example.com " + host_key(), "leave out the host name in front of it"),
-        ("@cert-authority * " + host_key(), "a marker such as @cert-authority belongs into"),
+        ("@cert-authority * " + host_key(), "a marker (@cert-authority, @revoked) belongs into"),
+        ("@\uaaf7", "a marker (@cert-authority, @revoked) belongs into"),
         (host_key("ssh-ed25519-cert-v01@openssh.com"), "this is a certificate"),
         (host_key()[:-1], "the base64 part is damaged"),
         (host_key()[:-4], "the base64 part is damaged"),
@@ -50,3 +51,4 @@ def test_what_is_no_host_key_is_told_apart(text: str, fault: str) -> None:
     found = find_fault(text)
     assert found is not None
     assert fault in found
+    assert found.isprintable()

@@ -51,14 +51,15 @@ def test_the_mode_of_an_unchanged_file_is_mended(tmp_path: Path) -> None:
 
 
 def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
-    """Also when the target has the very content."""
+    """Also when the target has the very content, of the very length that the link has."""
     target, link = tmp_path / "target", tmp_path / "link"
-    target.write_text("x")
+    content = "x" * len(str(target))
+    target.write_text(content)
     link.symlink_to(target)
-    assert write_atomic(link, "x")
+    assert write_atomic(link, content)
     assert not link.is_symlink()
     assert write_atomic(link, "y")
-    assert target.read_text() == "x"
+    assert target.read_text() == content
 
 
 def test_a_full_disk_is_an_error_that_leaves_the_old_file(tmp_path: Path) -> None:
