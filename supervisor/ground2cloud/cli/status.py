@@ -31,7 +31,8 @@ def status(settings: Settings, *, as_json: bool, watch: bool) -> int:
     path         something sent into that port arrives here; a plain sshd can't tell
     application  the application here answers
 
-    A lane is one connection to the gateway. The exit code is 0 when every service is up.
+    A lane is one connection to the gateway. The exit code is 0 when no service is down; a
+    paused one is not.
     """  # noqa: D301 - click's mark of a paragraph whose lines stay as they are
     if watch:
         from ground2cloud.cli.watch import watch_status  # noqa: PLC0415 - rich takes 100 ms
@@ -47,5 +48,6 @@ def status(settings: Settings, *, as_json: bool, watch: bool) -> int:
 
 
 def exit_code(found: Status) -> int:
-    """0 when every service is up; a paused one is not."""
-    return 0 if all(service.state == "up" for service in found.services) else EXIT_FAILURE
+    """0 when no service is down; a paused one is not meant to be up."""
+    down = any(service.state == "down" for service in found.services)
+    return EXIT_FAILURE if down else 0

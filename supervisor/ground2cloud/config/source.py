@@ -8,7 +8,7 @@ import stat
 import tomllib
 from pathlib import Path
 
-from ground2cloud.config.words import escape, show
+from ground2cloud.config.words import escape
 from ground2cloud.errors import ConfigError, Problem
 
 SIZE_LIMIT = 1024 * 1024
@@ -52,7 +52,7 @@ def _read_bytes(path: Path, name: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
-        raise fault(name, "", f"there is no file {show(str(path))}", _WITHOUT_FILE) from None
+        raise fault(name, "", f"there is no file {escape(str(path))}", _WITHOUT_FILE) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise fault(name, "", f"can't be read: {reason}") from None
