@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.lab.agent import Agent, service
 from tests.lab.httpapp import HttpApp
@@ -147,10 +148,12 @@ def test_a_denied_key_blocks_and_a_request_to_reload_tries_again(
     wait_until(lambda: answers(remote_port), timeout=5, what="the tunnel")
 
 
+@pytest.mark.parametrize("command", ["/bin/false", "internal-sftp"])
 def test_an_account_without_a_shell_is_served_without_a_session_and_remembered(
-    agent: Agent, sshd: ThrowawaySshd, remote_port: int
+    agent: Agent, sshd: ThrowawaySshd, remote_port: int, command: str
 ) -> None:
-    sshd.set_key_options('restrict,port-forwarding,command="/bin/false"')
+    """One ends the session with a code, the other without a word."""
+    sshd.set_key_options(f'restrict,port-forwarding,command="{command}"')
     agent.start()
     agent.wait_ready()
     wait_until(lambda: agent.status().lanes[0].session == "none", what="the fallback to -N")

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 import faulthandler
+import importlib
 import logging
 import os
 from collections.abc import Coroutine
@@ -145,10 +146,9 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_PROCESS):
                 await self._launched.wait()
-        # aiohttp takes a quarter of a second to import: ssh connects meanwhile.
-        from ground2cloud.web.server import ApiServer  # noqa: PLC0415
-
-        self._api = ApiServer(self, self._config.api.listen, self._places.run)
+        # aiohttp takes a quarter of a second to import; meanwhile ssh connects, and is heard.
+        server = await asyncio.to_thread(importlib.import_module, "ground2cloud.web.server")
+        self._api = server.ApiServer(self, self._config.api.listen, self._places.run)
         await self._api.start()
 
     def status(self) -> Status:
@@ -291,8 +291,10 @@ class Agent:
         self._lane_log.transition(lane, transition, run, self._gateway)
         verdict = transition.after.verdict
         if transition.after.state in {State.BACKOFF, State.BLOCKED} and verdict is not None:
-            if verdict.reason == "session-refused" and self._config.ssh.session == "auto":
+            if self._config.ssh.session == "auto" and lane.is_session_unwanted(verdict):
                 self._shop.sessions.remember(self._shop.server)
+                message = f"{self._gateway} allows no session beside the forwards: going on with -N"
+                log(_log, logging.INFO, "session-none", message, lane=lane.name)
             port = lane.observer.failed_port if lane.observer is not None else None
             asyncio.get_running_loop().call_soon(self._fleet.part, lane, verdict, port)
         self._notifier.status(self._summary())

@@ -13,7 +13,8 @@ from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.core.backoff import BackoffPolicy
 from ground2cloud.core.clock import monotonic
-from ground2cloud.core.spec import ChildSpec, Limits, Prepared, RefusedError, Verdict
+from ground2cloud.core.heartbeat import Heartbeat
+from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, RefusedError, Verdict
 from ground2cloud.logs.fields import log
 from ground2cloud.openssh import control, jump, system
 from ground2cloud.openssh.aes import has_aes
@@ -108,7 +109,8 @@ class Lane:
 
     `poisoned` holds the remote ports that this connection must not forward again; `taken_since`
     when a port was first found taken; `confirmed_at` when the gateway confirmed a forward that was
-    added to the living lane; `failed_at` when a run last ended without being asked to.
+    added to the living lane; `failed_at` when a run last ended without being asked to. `observer`
+    and `heartbeat` are those of the newest run.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Lane:
     was_ready: bool = False
     session: str = "unknown"
     observer: LaneObserver | None = None
+    heartbeat: Heartbeat | None = None
     _tagged: bool = False
 
     @property
@@ -134,6 +137,15 @@ class Lane:
     def ports(self) -> frozenset[int]:
         """The applications' ports, by which the lane's connections are told."""
         return frozenset(service.port for service in self.services)
+
+    def is_session_unwanted(self, verdict: Verdict) -> bool:
+        """Whether a run ended because the account may forward, but not hold a session.
+
+        Some accounts end the session with a code, some (`internal-sftp`) without a word; none of
+        them ever echoes a heartbeat.
+        """
+        echoed = self.heartbeat is not None and self.heartbeat.answered_at is not None
+        return not echoed and verdict.reason in {"session-refused", "session-ended"}
 
     def spec(self) -> ChildSpec:
         """How the supervisor runs it."""
@@ -169,9 +181,14 @@ class Lane:
         self.session = "unknown" if held else "none"
         file = run / f"{self.name}.ssh_config"
         places = Places(file, shop.places.identity_file, (shop.known_hosts,), socket)
-        text = lane_config(
-            shop.config.gateway, shop.config.ssh, self.forwards, places, ssh, aes=has_aes()
-        )
+        try:
+            text = lane_config(
+                shop.config.gateway, shop.config.ssh, self.forwards, places, ssh, aes=has_aes()
+            )
+        except ValueError as error:
+            # What only this very ssh can't express: a quotation mark in a path, before 8.7.
+            message = f"{ssh.text} can't be told this: {error}"
+            raise RefusedError(Verdict(Outcome.PERMANENT, "config-bad", message)) from error
         changed = write_atomic(file, text) or changed
         return Prepared(
             argv(ssh, file, session=held),

@@ -20,6 +20,7 @@ class LaneLog:
 
     def __init__(self) -> None:
         self._limits: dict[str, Repeats] = {}
+        self._levels: dict[str, int] = {}
 
     def transition(self, lane: Lane, seen: Transition, run: Run | None, gateway: str) -> None:
         """Note what the transition means for the lane, and log it."""
@@ -29,6 +30,7 @@ class LaneLog:
             started = run.started_at if run is not None else None
             lane.ready_at, lane.ready_in = now, now - (started or now)
             lane.was_ready = True
+            lane.heartbeat = run.heartbeat if run is not None else None
             lane.taken_since.clear()
             lane.confirmed_at.clear()
         elif state in {State.BACKOFF, State.BLOCKED}:
@@ -58,7 +60,10 @@ class LaneLog:
         limit = self._limits.setdefault(lane.name, Repeats())
         for said in limit.feed(text, monotonic()):
             if said.note:
-                log(_log, logging.INFO, "ssh-limited", f"{title(lane.name)}: {said.text}")
+                # About the lines before, so no louder than they were.
+                message = f"{title(lane.name)}: {said.text}"
+                log(_log, self._levels.get(lane.name, logging.INFO), "ssh-limited", message)
             else:
+                self._levels[lane.name] = level(text)
                 message = f"{title(lane.name)} says"
                 log(_log, level(text), "ssh", message, lane=lane.name, said=said.text)
