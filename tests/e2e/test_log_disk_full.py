@@ -1,12 +1,14 @@
 """A disk that is really full stops the log and not the program; nothing is lost in silence."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from ground2cloud.logs.rotate import RENAMES, RETRY_AFTER
 from tests.lab.log_driver import LogDriver, log_driver
 from tests.lab.log_records import Settings, accounted_for, history, lines_of
 
@@ -101,10 +103,13 @@ def test_a_copy_that_finds_no_room_leaves_the_log_as_it_is(tmp_path: Path) -> No
         program.order("@trouble")
         disk = program.seen(tmp_path)
         (disk / "filler").write_bytes(b"x" * 20_000)
-        for number in range(0, 300, 3):
-            program.many(number, 3)
+        program.many(0, 250)
+        for number in range(250, 250 + 2 * RENAMES):
+            time.sleep(RETRY_AFTER)
+            program.many(number, 1)
         lines = lines_of(disk / "agent.log")
         names = sorted(entry.name for entry in disk.iterdir())
         program.end()
-    assert accounted_for(lines) == list(range(300))
+    assert accounted_for(lines) == list(range(250 + 2 * RENAMES))
+    assert sum("can't be rotated and grows on: No space" in line for line in lines) == 1
     assert names == ["agent.log", "filler"]

@@ -169,9 +169,13 @@ class FileHandler(LineHandler):
         )
 
     def _rotate(self) -> None:
+        was_stuck = self._rotation.stuck
         self._let_go()
         self._rotation.rotate(self._keep, self._clock())
         self._take(open_log(self._path), self._path)
+        if self._rotation.stuck and not was_stuck:
+            text = f"{self.what} can't be rotated and grows on: {self._rotation.stuck}"
+            self.deliver(own_record(logging.WARNING, "log-not-rotated", text))
 
 
 def open_log(path: Path) -> int:

@@ -45,6 +45,7 @@ class Rotation:
         self._rename = rename
         self._failures = 0
         self._not_before = float("-inf")
+        self.stuck = ""  # why nothing worked, as long as nothing does
 
     def may_try(self, now: float) -> bool:
         """Answer whether a try that failed is long enough ago."""
@@ -60,14 +61,16 @@ class Rotation:
                 copy_and_truncate(self._path, numbered(self._path, 1))
         except FileNotFoundError:
             pass  # someone else moved it aside
-        except OSError:
+        except OSError as error:
             self._failures += 1
             self._not_before = now + RETRY_AFTER
             if self._failures > RENAMES:
                 self._failures = 0
                 self._not_before = now + LATER
+                self.stuck = error.strerror or str(error)
             return False
         self._failures = 0
+        self.stuck = ""
         return True
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ground2cloud.logs.file import FileHandler
 from tests.lab.log_driver import log_driver
-from tests.lab.log_records import Settings, history, lines_of, record
+from tests.lab.log_records import Settings, accounted_for, history, lines_of, record
 from tests.lab.waiting import wait_until
 
 
@@ -153,3 +153,50 @@ def test_the_rest_of_a_line_is_not_put_into_a_file_that_was_emptied(path: Path) 
     lost = 20 - 1050 // len(found + "\n")
     assert f" {lost} lines lost between " in note
     assert " record 000020 " in found
+
+
+def test_a_file_is_not_moved_aside_in_the_middle_of_a_line(path: Path) -> None:
+    with log_driver(path, Settings(max_size=1200)) as program:
+        program.order("@limit 1050")
+        program.many(0, 20)
+        rest = len(lines_of_any(path)[0]) + 1 - len(lines_of_any(path)[-1])
+        program.order(f"@limit {1050 + rest + 30}")  # 30 bytes of the line about lost ones
+        program.many(20, 1)
+        assert path.stat().st_size == 1050 + rest + 30
+        program.order("@limit -1")
+        program.many(21, 1)
+        program.end()
+    assert accounted_for(history(path, 3)) == list(range(22))
+
+
+def test_a_torn_file_put_in_the_log_s_place_is_continued_on_a_line_of_its_own(path: Path) -> None:
+    with log_driver(path, Settings()) as program:
+        program.order("@limit 1050")
+        program.many(0, 20)
+        program.order("@limit -1")
+        program.many(20, 1)
+        other = path.with_name("other")
+        other.write_text("before\ntor")
+        other.rename(path)
+        program.many(21, 1)
+        program.end()
+    assert lines_of(path)[:2] == ["before", "tor"]
+    assert accounted_for(lines_of(path)[2:]) == [21]
+
+
+def test_the_end_of_a_line_torn_by_a_crash_is_no_line_to_count(path: Path) -> None:
+    path.write_text("tor")
+    with log_driver(path, Settings()) as program:
+        program.order("@limit 3")
+        program.many(0, 1)
+        path.unlink()
+        program.many(1, 1)
+        program.order("@limit -1")
+        program.many(2, 1)
+        program.end()
+    assert accounted_for(lines_of(path)) == [0, 1, 2]
+
+
+def lines_of_any(path: Path) -> list[str]:
+    """The lines of a file that may end in the middle of one."""
+    return path.read_text().splitlines()

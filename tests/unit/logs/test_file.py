@@ -78,6 +78,16 @@ def test_a_directory_in_place_of_the_file_costs_lines_only(tmp_path: Path, make:
     assert lines_of(path)[0].startswith("1 line lost at 20")
 
 
+def test_a_debt_is_paid_at_the_end(tmp_path: Path, make: Make) -> None:
+    path = tmp_path / "agent.log"
+    path.mkdir()
+    handler = make(path)
+    handler.handle(record("lost"))
+    path.rmdir()
+    handler.close()
+    assert lines_of(path)[0].startswith("1 line lost at 20")
+
+
 def test_the_file_can_change_without_losing_a_record(tmp_path: Path, make: Make) -> None:
     old, new = tmp_path / "agent.log", tmp_path / "other" / "agent.log"
     handler = make(old)

@@ -81,12 +81,13 @@ def test_the_newest_are_kept_and_no_more_than_asked_for(tmp_path: Path) -> None:
 
 def test_a_line_longer_than_a_file_may_be_is_still_written(tmp_path: Path) -> None:
     path = tmp_path / "agent.log"
-    write(FileHandler(path, 100, 9), ["a", "b" * 1000, "c"], lambda: None)
+    write(FileHandler(path, 100, 9), ["a" * 1000, "b" * 1000, "c"], lambda: None)
     assert [lines_of(file) for file in (numbered(path, 2), numbered(path, 1), path)] == [
-        ["a"],
+        ["a" * 1000],
         ["b" * 1000],
         ["c"],
     ]
+    assert not numbered(path, 3).exists()
 
 
 def test_a_follower_by_name_sees_every_record(tmp_path: Path, follower: Follower) -> None:
@@ -133,7 +134,7 @@ def test_who_holds_the_file_for_a_moment_only_delays_the_renaming(
     assert numbered(path, 1).stat().st_size > MAX_SIZE
 
 
-def test_where_nothing_works_the_file_grows_and_the_next_try_is_later(
+def test_where_nothing_works_the_file_grows_and_says_so_and_the_next_try_is_later(
     tmp_path: Path, clock: Clock
 ) -> None:
     path = tmp_path / "agent.log"
@@ -148,7 +149,11 @@ def test_where_nothing_works_the_file_grows_and_the_next_try_is_later(
     for line in LINES:
         handler.handle(record(line))
         clock.now += RETRY_AFTER / 5
-    assert lines_of(path) == LINES
+    lines = lines_of(path)
+    notes = [line for line in lines if line not in LINES]
+    assert len(notes) == 1
+    assert notes[0].startswith(f"the log file {path} can't be rotated and grows on: ")
+    assert [line for line in lines if line in LINES] == LINES
     assert numbers(path) == {1: "1"}
     assert len(tries) <= 4 * (1 + clock.now / LATER)
     assert len(tries) >= 4 * (clock.now // LATER)
