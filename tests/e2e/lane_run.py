@@ -10,7 +10,7 @@ from pathlib import Path
 from ground2cloud.config.model import Gateway, Ssh
 from ground2cloud.core.lines import Lines
 from ground2cloud.core.spawn import spawn
-from ground2cloud.core.spec import Verdict
+from ground2cloud.core.spec import Outcome, Verdict
 from ground2cloud.openssh import jump, system
 from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.judging import LaneContext
@@ -155,3 +155,23 @@ async def verdict_on(setup: Setup, timeout: float = 20.0) -> Verdict:
     """Run a lane that fails, and answer why."""
     async with running(setup) as lane:
         return await lane.verdict(timeout)
+
+
+def check(verdict: Verdict, reason: str | set[str], outcome: Outcome, *words: str) -> None:
+    """Hold the verdict against what is expected; `words` stand in its message or its hint."""
+    assert verdict.reason in ({reason} if isinstance(reason, str) else reason), verdict
+    assert verdict.outcome is outcome, verdict
+    for word in words:
+        assert word in f"{verdict.message} {verdict.hint}", verdict
+    assert "{" not in verdict.message + verdict.hint
+
+
+def a_good(sshd: ThrowawaySshd, **changes: object) -> Setup:
+    """Return a lane that would work, but for the changes."""
+    values = {"gateway": to(sshd), "identity_file": sshd.identity_file, **changes}
+    return Setup(**values)  # type: ignore[arg-type] # the tests name the fields of Setup
+
+
+def at_port(sshd: ThrowawaySshd, port: int, **changes: object) -> Setup:
+    """Return a lane to another port than sshd's."""
+    return a_good(sshd, gateway=to(sshd, ssh_port=port), **changes)

@@ -9,43 +9,32 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ground2cloud.config.model import Ssh
 from ground2cloud.core import oneshot
-from ground2cloud.core.spec import Outcome, Verdict
+from ground2cloud.core.spec import Outcome
 from ground2cloud.openssh.judging import LaneContext, refused
 from ground2cloud.openssh.render import check_argv
-from tests.e2e.lane_run import Setup, a_forward, running, the_ssh, to, verdict_on
+from tests.e2e.lane_run import (
+    a_forward,
+    a_good,
+    at_port,
+    check,
+    running,
+    the_ssh,
+    to,
+    verdict_on,
+)
 from tests.e2e.tiny_servers import closes, deaf, listening, relay, resets, says, waits
 from tests.lab.ports import free_port
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import eventually
 
 PERMANENT, TRANSIENT = Outcome.PERMANENT, Outcome.TRANSIENT
-
-
-def check(verdict: Verdict, reason: str | set[str], outcome: Outcome, *words: str) -> None:
-    """Hold the verdict against what is expected; `words` stand in its message or its hint."""
-    assert verdict.reason in ({reason} if isinstance(reason, str) else reason), verdict
-    assert verdict.outcome is outcome, verdict
-    for word in words:
-        assert word in f"{verdict.message} {verdict.hint}", verdict
-    assert "{" not in verdict.message + verdict.hint
-
-
-def a_good(sshd: ThrowawaySshd, **changes: object) -> Setup:
-    """Return a lane that would work, but for the changes."""
-    values = {"gateway": to(sshd), "identity_file": sshd.identity_file, **changes}
-    return Setup(**values)  # type: ignore[arg-type] # the tests name the fields of Setup
-
-
-def at_port(sshd: ThrowawaySshd, port: int, **changes: object) -> Setup:
-    """Return a lane to another port than sshd's."""
-    return a_good(sshd, gateway=to(sshd, ssh_port=port), **changes)
 
 
 async def test_all_is_well(sshd: ThrowawaySshd) -> None:
@@ -369,83 +358,3 @@ async def test_an_option_that_ssh_does_not_take(
     context = LaneContext("h", 22, "u", setup.identity_file, setup.identity_file)
     judged = refused(checked.err, context)
     assert (judged.reason, judged.outcome, judged.message) == (reason, PERMANENT, verdict.message)
-
-
-# Through a jump host ------------------------------------------------------------------------------
-
-
-def through(jump: ThrowawaySshd, sshd: ThrowawaySshd, **changes: object) -> Setup:
-    """Return a lane to one sshd through another, which lets the same key in."""
-    hop = f"{jump.user}@{jump.host}:{jump.port}"
-    values = {
-        "gateway": to(sshd, host_key=None),
-        "known_hosts": (sshd.known_hosts, jump.known_hosts),
-        "ssh": Ssh(connect_timeout=2, jump=hop),
-        **changes,
-    }
-    return a_good(sshd, **values)
-
-
-@pytest.fixture
-def jump(sshd: ThrowawaySshd) -> Iterator[ThrowawaySshd]:
-    """A second sshd, which lets the first one's key in."""
-    second = ThrowawaySshd()
-    second.set_key_options("", sshd.identity_file)
-    with second:
-        yield second
-
-
-async def test_a_lane_through_a_jump_host(sshd: ThrowawaySshd, jump: ThrowawaySshd) -> None:
-    async with running(through(jump, sshd, session=True)) as lane:
-        await lane.ready()
-        assert jump.sessions()
-        assert sshd.kill_sessions()
-        verdict = await lane.verdict()
-    # Which of the two pipes to the jump host's ssh breaks first is chance.
-    check(verdict, {"server-closed", "link-dead"}, TRANSIENT, "the gateway")
-
-
-async def test_a_lane_through_two_jump_hosts(sshd: ThrowawaySshd, jump: ThrowawaySshd) -> None:
-    hops = ",".join([f"{jump.user}@{jump.host}:{jump.port}"] * 2)
-    async with running(through(jump, sshd, ssh=Ssh(jump=hops))) as lane:
-        await lane.ready()
-
-
-async def test_a_jump_host_that_refuses(sshd: ThrowawaySshd, jump: ThrowawaySshd) -> None:
-    port = free_port()
-    setup = through(jump, sshd, ssh=Ssh(jump=f"{jump.user}@localhost:{port}"))
-    check(await verdict_on(setup), "refused", TRANSIENT, "the jump host localhost", str(port))
-
-
-async def test_a_jump_host_that_does_not_let_us_in(
-    sshd: ThrowawaySshd, jump: ThrowawaySshd
-) -> None:
-    jump.revoke(sshd.identity_file)
-    verdict = await verdict_on(through(jump, sshd))
-    check(verdict, "permission-denied", PERMANENT, "the jump host 127.0.0.1")
-
-
-async def test_a_jump_host_whose_key_is_unknown(sshd: ThrowawaySshd, jump: ThrowawaySshd) -> None:
-    verdict = await verdict_on(through(jump, sshd, known_hosts=(sshd.known_hosts,)))
-    check(verdict, "host-key-unknown", PERMANENT, "the jump host", str(sshd.known_hosts))
-
-
-async def test_a_jump_host_that_does_not_reach_the_gateway(
-    sshd: ThrowawaySshd, jump: ThrowawaySshd
-) -> None:
-    setup = through(jump, sshd, gateway=to(sshd, host_key=None, ssh_port=free_port()))
-    check(await verdict_on(setup), "jump-failed", TRANSIENT, "jump host 127.0.0.1")
-
-
-async def test_a_jump_host_that_forwards_nothing(sshd: ThrowawaySshd, jump: ThrowawaySshd) -> None:
-    jump.set_options("AllowTcpForwarding no")
-    check(await verdict_on(through(jump, sshd)), "jump-failed", TRANSIENT, "AllowTcpForwarding")
-
-
-async def test_a_connection_lost_behind_a_jump_host(
-    sshd: ThrowawaySshd, jump: ThrowawaySshd
-) -> None:
-    async with running(through(jump, sshd)) as lane:
-        await lane.ready()
-        assert jump.kill_sessions()
-        check(await lane.verdict(), {"server-closed", "link-dead"}, TRANSIENT)
