@@ -18,6 +18,8 @@ COMMANDS = {
     "resume": "ground2cloud.cli.requests:resume",
     "restart": "ground2cloud.cli.requests:restart",
     "stop": "ground2cloud.cli.stop:stop",
+    "healthcheck": "ground2cloud.cli.healthcheck:healthcheck",
+    "service": "ground2cloud.cli.service:service",
     "schema": "ground2cloud.cli.schema:schema",
 }
 """Every command and where it is, in the order in which a user meets them."""

@@ -1,11 +1,15 @@
 """The four directories of an installation, of a service or of a person."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 APPLICATION = "ground2cloud"
 CONFIGURATION_NAME = "agent.toml"
 LOG_NAME = "agent.log"
+
+INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+"""What a further agent of one machine may be called; its configuration is `NAME.toml`."""
 
 
 class Directories(NamedTuple):
@@ -15,6 +19,20 @@ class Directories(NamedTuple):
     state: Path
     run: Path
     logs: Path
+
+    def of_instance(self, name: str) -> "Directories":
+        """Answer with those of a further agent: the same configuration, the rest beside ours.
+
+        Not below ours: systemd empties a service's run directory when that service stops.
+        """
+        state, run, logs = (path.with_name(f"{path.name}-{name}") for path in self[1:])
+        return Directories(self.configuration, state, run, logs)
+
+
+def instance_of(path: Path) -> str:
+    """Answer with the instance that a configuration file is for; empty for `agent.toml`."""
+    named = path.suffix == ".toml" and path.name != CONFIGURATION_NAME
+    return path.stem if named and INSTANCE.fullmatch(path.stem) else ""
 
 
 def personal() -> Directories:

@@ -1,8 +1,8 @@
 """Where things are: the configuration file, and what belongs to the agent that it describes.
 
 What the file says comes first. Then what systemd says to a service it starts (RUNTIME_DIRECTORY
-and its kin). Then it depends on where the file is: the one in the service's directory is the
-service's, every other one the current user's.
+and its kin). Then it depends on where the file is: one in the service's directory is a service's
+(`NAME.toml` beside `agent.toml` is a further one's), every other one the current user's.
 """
 
 import contextlib
@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ground2cloud.config import places, source
-from ground2cloud.config.directories import CONFIGURATION_NAME, LOG_NAME, Directories, personal
+from ground2cloud.config.directories import (
+    CONFIGURATION_NAME,
+    LOG_NAME,
+    Directories,
+    instance_of,
+    personal,
+)
 from ground2cloud.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,7 +84,7 @@ def locate(config: "AgentConfig", path: Path, environ: Mapping[str, str]) -> Loc
         environ: the environment, for what systemd says.
     """
     directory = path.absolute().parent
-    base = _base(directory)
+    base = _base(path)
     gateway = config.gateway
     logs = _from_systemd(environ, "LOGS_DIRECTORY") or base.logs
     return Locations(
@@ -98,7 +104,7 @@ def run_directory(path: Path, environ: Mapping[str, str]) -> Path:
     The commands find the running agent there, which may have started before the file broke.
     """
     directory = path.absolute().parent
-    return _run(_peek_run(path), directory, environ, _base(directory))
+    return _run(_peek_run(path), directory, environ, _base(path))
 
 
 def _peek_run(path: Path) -> str | None:
@@ -122,12 +128,14 @@ def _run(text: str | None, directory: Path, environ: Mapping[str, str], base: Di
     return _from_file(text, directory) or _from_systemd(environ, "RUNTIME_DIRECTORY") or base.run
 
 
-def _base(directory: Path) -> Directories:
+def _base(path: Path) -> Directories:
     service = places.service()
+    directory = path.absolute().parent
     # realpath: /etc may be reached through a link, and unlike Path.resolve it never raises.
-    if os.path.realpath(directory) == os.path.realpath(service.configuration):
-        return service
-    return personal()
+    if os.path.realpath(directory) != os.path.realpath(service.configuration):
+        return personal()
+    instance = instance_of(path)
+    return service.of_instance(instance) if instance else service
 
 
 def _from_file(text: str | None, directory: Path) -> Path | None:

@@ -30,7 +30,7 @@ def folder(name: str) -> Traversable:
 
 
 def render(
-    name: str, *, filters: Mapping[str, Callable[..., object]] | None = None, **values: object
+    name: str, /, *, filters: Mapping[str, Callable[..., object]] | None = None, **values: object
 ) -> str:
     """Render the template called `name` with `values`.
 

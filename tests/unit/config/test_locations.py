@@ -157,3 +157,19 @@ class TestRunDirectory:
     def test_a_missing_file_means_the_default(self, tmp_path: Path) -> None:
         assert run_directory(tmp_path / "none.toml", {}) == personal().run
         assert run_directory(places.service().configuration / "x", {}) == places.service().run
+
+
+def test_a_further_agent_of_the_machine_shares_only_the_configurations_directory() -> None:
+    service = places.service()
+    file = service.configuration / "berlin.toml"
+    config = parse_agent(tomli_w.dumps(document()), file=file.name, directory=file.parent)
+    found = locate(config, file, {})
+    assert found.state == service.state.with_name(f"{service.state.name}-berlin")
+    assert found.run == run_directory(file, {}) == service.of_instance("berlin").run
+    assert found.log_file == service.of_instance("berlin").logs / "agent.log"
+    assert found.identity_file.parent == service.configuration
+
+
+@pytest.mark.parametrize("name", ["agent.toml", "Berlin.toml", "a b.toml", "berlin.bak", "-a.toml"])
+def test_a_name_that_no_instance_may_have_is_the_services_own(name: str) -> None:
+    assert run_directory(places.service().configuration / name, {}) == places.service().run
