@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.machine import facts
+from tests.bench.machine import Disturbance, facts
 from tests.bench.parts import footprint, recovery, reload, start, throughput, traffic
 from tests.bench.rows import Row
 
@@ -57,13 +57,20 @@ def main(parts: tuple[str, ...]) -> None:
     for name, value in machine.items():
         console.print(f"{name + ':':14}{value}", highlight=False)
     rows: list[Row] = []
+    disturbance = Disturbance()
     for part in parts or tuple(PARTS):
         console.print(f"measuring: {part} …", highlight=False)
         rows += PARTS[part]()
+    machine["load after"], machine["stolen"] = disturbance.load(), disturbance.stolen()
     RESULTS.parent.mkdir(exist_ok=True)
     document = {"machine": machine, "rows": [row.as_json() for row in rows]}
     RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     console.print(_table(rows))
+    console.print(
+        f"load after: {machine['load after']}, processor time that other virtual machines took:"
+        f" {machine['stolen']}",
+        highlight=False,
+    )
     failed = sum(not row.passed for row in rows)
     console.print(f"{RESULTS} written, {failed} of {len(rows)} bars not met", highlight=False)
     sys.exit(1 if failed else 0)

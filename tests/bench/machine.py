@@ -15,7 +15,6 @@ from tests.lab.sshd import PROGRAM
 
 def facts() -> dict[str, str]:
     """Return what matters of this machine and its programs, each as one short line."""
-    load = " ".join(f"{one:.2f}" for one in os.getloadavg())
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "ground2cloud": ground2cloud.__version__,
@@ -29,8 +28,26 @@ def facts() -> dict[str, str]:
         "autossh": _version(["autossh", "-V"], r"autossh \S+"),
         "wrk": _version(["wrk", "-v"], r"wrk [^\[]+"),
         "haproxy": _version(["/usr/sbin/haproxy", "-v"], r"HAProxy version \S+"),
-        "load before": load,
+        "load before": Disturbance.load(),
     }
+
+
+class Disturbance:
+    """What others did on this machine since this was made: figures of a busy machine say little."""
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def stolen(self) -> str:
+        """Return the share of the processor time that the hypervisor kept from this machine."""
+        now = psutil.cpu_times()
+        total = sum(now) - sum(self._before)
+        return f"{(now.steal - self._before.steal) / total * 100:.1f} %"
+
+    @staticmethod
+    def load() -> str:
+        """Return the load averages over 1, 5 and 15 minutes."""
+        return " ".join(f"{one:.2f}" for one in os.getloadavg())
 
 
 def sshd_version() -> tuple[int, int]:
