@@ -11,6 +11,8 @@ READY := .venv/ready
 WORKERS ?= 4
 PLATFORMS := linux darwin win32
 SOAK_SECONDS ?= 600
+# Where it is set, every process of every test compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup test check demo bench soak format constraints clean
 

@@ -85,6 +85,14 @@ class LaneRun:
         )
         assert self.observer.ready, self.lines
 
+    async def settled(self) -> None:
+        """Wait until the held session's command runs: it echoes."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(b"settled\n")
+        async with asyncio.timeout(20):
+            assert await self.process.stdout.readline() == b"settled\n"
+
     async def verdict(self, timeout: float = 20.0) -> Verdict:
         """Wait for the end and answer what the observer makes of it."""
         async with asyncio.timeout(timeout):

@@ -63,7 +63,7 @@ def test_a_killed_ssh_comes_back_at_once(agent: Agent, remote_port: int) -> None
         (ssh,) = agent.ssh_pids()
         os.kill(ssh, signal.SIGKILL)
         wait_until(lambda pid=ssh: not psutil.pid_exists(pid), what="its end")
-        wait_until(lambda: answers(remote_port), timeout=10, what="the tunnel back")
+        wait_until(lambda: answers(remote_port), what="the tunnel back")
     assert "lane 1 lost" in agent.log_text()
 
 
@@ -86,8 +86,8 @@ def test_a_frozen_ssh_is_replaced(make_agent: Callable[..., Agent], http_app: Ht
     agent.wait_ready()
     wait_until(lambda: agent.status().lanes[0].session == "held", what="a heartbeat")
     os.kill(agent.ssh_pids()[0], signal.SIGSTOP)
-    wait_until(lambda: agent.status().lanes[0].restarts >= 1, timeout=15, what="a replacement")
-    wait_until(lambda: answers(port), timeout=15, what="the tunnel back")
+    wait_until(lambda: agent.status().lanes[0].restarts >= 1, what="a replacement")
+    wait_until(lambda: answers(port), what="the tunnel back")
     assert "no answer to a heartbeat" in agent.log_text()
 
 
@@ -100,7 +100,7 @@ def test_a_gateway_that_hangs_is_noticed_within_15_seconds(
     wait_until(lambda: "lane 1 lost" in agent.log_text(), timeout=16.5, what="the loss noticed")
     sshd.thaw()
     sshd.kill_sessions()
-    wait_until(lambda: answers(remote_port), timeout=20, what="the tunnel back")
+    wait_until(lambda: answers(remote_port), what="the tunnel back")
 
 
 def test_a_gateway_that_restarts_gets_its_lane_back(
@@ -111,7 +111,7 @@ def test_a_gateway_that_restarts_gets_its_lane_back(
     sshd.stop()
     wait_until(lambda: "connection refused" in agent.log_text().lower(), what="the refusal told")
     sshd.start()
-    wait_until(lambda: answers(remote_port), timeout=20, what="the tunnel back")
+    wait_until(lambda: answers(remote_port), what="the tunnel back")
 
 
 def test_no_gateway_at_the_start_is_no_reason_to_end(
@@ -121,7 +121,7 @@ def test_no_gateway_at_the_start_is_no_reason_to_end(
     agent.start()
     wait_until(lambda: "not up" in agent.log_text(), what="the first failure")
     sshd.start()
-    wait_until(lambda: answers(remote_port), timeout=20, what="the tunnel")
+    wait_until(lambda: answers(remote_port), what="the tunnel")
 
 
 def test_a_key_that_comes_later_is_used_at_once(
@@ -133,7 +133,7 @@ def test_a_key_that_comes_later_is_used_at_once(
     wait_until(lambda: "lane 1 blocked" in agent.log_text(), what="the block told")
     assert str(sshd.identity_file) in agent.log_text()
     away.rename(sshd.identity_file)
-    wait_until(lambda: answers(remote_port), timeout=5, what="the tunnel")
+    wait_until(lambda: answers(remote_port), what="the tunnel")
 
 
 def test_a_denied_key_blocks_and_a_request_to_reload_tries_again(
@@ -145,7 +145,7 @@ def test_a_denied_key_blocks_and_a_request_to_reload_tries_again(
     assert agent.cli("status").returncode == 1
     sshd.set_key_options("")
     assert agent.cli("restart").returncode == 0
-    wait_until(lambda: answers(remote_port), timeout=5, what="the tunnel")
+    wait_until(lambda: answers(remote_port), what="the tunnel")
 
 
 @pytest.mark.parametrize("command", ["/bin/false", "internal-sftp"])
@@ -200,9 +200,9 @@ def test_kill_9_leaves_no_ssh_and_the_next_start_serves_at_once(
     agent.wait_ready()
     (ssh,) = agent.ssh_pids()
     agent.crash()
-    wait_until(lambda: not psutil.pid_exists(ssh), timeout=5, what="the end of its ssh")
+    wait_until(lambda: not psutil.pid_exists(ssh), what="the end of its ssh")
     agent.start()
-    wait_until(lambda: answers(remote_port), timeout=10, what="the tunnel back")
+    wait_until(lambda: answers(remote_port), what="the tunnel back")
 
 
 def test_a_second_agent_on_the_same_state_is_refused_by_the_first_ones_pid(agent: Agent) -> None:
@@ -245,7 +245,7 @@ def test_ssh_is_found_missing_and_found_again(
     program.symlink_to(found)
     wait_until(agent.status, what="the local API")
     assert agent.cli("restart").returncode == 0
-    wait_until(lambda: answers(port), timeout=5, what="the tunnel")
+    wait_until(lambda: answers(port), what="the tunnel")
 
 
 def test_a_postgresql_query_comes_right_on_retry_when_its_ssh_is_killed(

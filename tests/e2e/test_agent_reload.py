@@ -80,7 +80,7 @@ def test_a_changed_target_leaves_the_other_services_connections_alive(
     connection.ask()
     before = agent.ssh_pids()
     edit(agent.config, lambda tables: tables["service"][0].update(port=other_app.port))
-    wait_until(lambda: answers(moved, "other"), timeout=5, what="the new target")
+    wait_until(lambda: answers(moved, "other"), what="the new target")
     assert b"hello from app" in connection.ask()
     connection.close()
     assert agent.ssh_pids() == before
@@ -110,7 +110,7 @@ def test_a_client_with_one_retry_does_not_notice_a_changed_target(
     try:
         for target, name in ((other_app, "other"), (http_app, "app")) * 3:
             edit(agent.config, lambda tables, t=target: tables["service"][0].update(port=t.port))
-            wait_until(lambda n=name: answers(port, n), timeout=5, what="the new target")
+            wait_until(lambda n=name: answers(port, n), what="the new target")
     finally:
         stop.set()
         thread.join()
@@ -128,9 +128,9 @@ def test_services_come_and_go_without_touching_the_others(
     connection.ask()
     more = service(http_app.port, second, name="second")
     edit(agent.config, lambda tables: tables["service"].append(more))
-    wait_until(lambda: answers(second, "app"), timeout=5, what="the added service")
+    wait_until(lambda: answers(second, "app"), what="the added service")
     edit(agent.config, lambda tables: tables["service"].pop())
-    wait_until(lambda: not _open(second), timeout=5, what="the removed service gone")
+    wait_until(lambda: not _open(second), what="the removed service gone")
     connection.ask()
     connection.close()
     assert len(agent.ssh_pids()) == 1
@@ -157,8 +157,8 @@ def test_another_remote_port_moves_the_service(make_agent: Make, http_app: HttpA
     old, new = free_ports(2)
     agent = started(make_agent([service(http_app.port, old)]))
     edit(agent.config, lambda tables: tables["service"][0].update(remote_port=new))
-    wait_until(lambda: answers(new, "app"), timeout=5, what="the new port")
-    wait_until(lambda: not _open(old), timeout=5, what="the old port closed")
+    wait_until(lambda: answers(new, "app"), what="the new port")
+    wait_until(lambda: not _open(old), what="the old port closed")
 
 
 def test_another_gateway_gets_a_new_connection(make_agent: Make, http_app: HttpApp) -> None:
@@ -175,7 +175,7 @@ def test_another_gateway_gets_a_new_connection(make_agent: Make, http_app: HttpA
 
         edit(agent.config, change)
         wait_until(elsewhere.sessions, what="a session on the other gateway")
-        wait_until(lambda: answers(port, "app"), timeout=5, what="the tunnel there")
+        wait_until(lambda: answers(port, "app"), what="the tunnel there")
         agent.stop()
 
 
@@ -195,7 +195,7 @@ def test_a_broken_edit_is_reported_and_the_running_configuration_stays(
     good = agent.config.read_text()
     before = agent.ssh_pids()
     agent.config.write_text(good.replace(*BROKEN[mistake]))
-    wait_until(lambda: agent.status().problems, timeout=5, what="the problem shown")
+    wait_until(lambda: agent.status().problems, what="the problem shown")
     assert "agent.toml" in agent.status().problems[0]
     reload = agent.cli("reload")
     assert reload.returncode != 0
@@ -204,7 +204,7 @@ def test_a_broken_edit_is_reported_and_the_running_configuration_stays(
     assert answers(port, "app")
     assert agent.ssh_pids() == before
     agent.config.write_text(good)
-    wait_until(lambda: not agent.status().problems, timeout=5, what="the problem gone")
+    wait_until(lambda: not agent.status().problems, what="the problem gone")
     assert agent.cli("reload").returncode == 0
 
 
@@ -213,10 +213,10 @@ def test_a_removed_file_is_no_reason_to_stop(make_agent: Make, http_app: HttpApp
     agent = started(make_agent([service(http_app.port, port)]))
     away = agent.config.with_suffix(".away")
     agent.config.rename(away)
-    wait_until(lambda: agent.status().problems, timeout=10, what="the problem shown")
+    wait_until(lambda: agent.status().problems, what="the problem shown")
     assert answers(port, "app")
     away.rename(agent.config)
-    wait_until(lambda: not agent.status().problems, timeout=10, what="the problem gone")
+    wait_until(lambda: not agent.status().problems, what="the problem gone")
 
 
 def test_an_unusable_configuration_at_the_start_ends_with_78(
@@ -239,7 +239,7 @@ def test_pause_withdraws_a_service_and_resume_brings_it_back_also_over_a_restart
     ]
     agent = started(make_agent(services))
     assert agent.cli("pause", "second").returncode == 0
-    wait_until(lambda: not _open(second), timeout=5, what="the port closed")
+    wait_until(lambda: not _open(second), what="the port closed")
     assert answers(first, "app")
     agent.stop()
     agent.start()
@@ -247,7 +247,7 @@ def test_pause_withdraws_a_service_and_resume_brings_it_back_also_over_a_restart
     assert not _open(second)
     assert wait_until(agent.status, what="the local API").services[1].state == "paused"
     assert agent.cli("resume", "second").returncode == 0
-    wait_until(lambda: answers(second, "app"), timeout=5, what="the service back")
+    wait_until(lambda: answers(second, "app"), what="the service back")
     unknown = agent.cli("pause", "secnod")
     assert unknown.returncode != 0
     assert "second" in unknown.stderr

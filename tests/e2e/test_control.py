@@ -94,10 +94,11 @@ async def test_an_order_to_nobody_fails() -> None:
     assert answer.words
 
 
-async def test_a_port_moves_to_another_target_without_a_gap(
+async def test_a_port_moves_to_another_target_and_is_never_seen_closed(
     lane: tuple[LaneRun, Path], http_app: HttpApp
 ) -> None:
-    """Asked for all the time by a client that tries once more, at once, when it is refused."""
+    # Until the session's command runs, its process holds a copy of every listener.
+    await lane[0].settled()
     with HttpApp("other") as other:
         here = a_forward(target=http_app.port)
         there = dataclasses.replace(here, target_port=other.port)

@@ -111,7 +111,7 @@ class Agent:
                 env=self._environment(),
             )
 
-    def wait_ready(self, timeout: float = 15.0) -> Status:
+    def wait_ready(self, timeout: float = 40.0) -> Status:
         """Wait until every service is up and every lane ready; return that status."""
 
         def ready() -> Status | None:

@@ -15,7 +15,7 @@ INTERVAL = 0.02
 def wait_until(
     predicate: Callable[[], T | None],
     *,
-    timeout: float = 10.0,
+    timeout: float = 20.0,
     what: str,
     interval: float = INTERVAL,
 ) -> T:
@@ -39,7 +39,7 @@ def wait_until(
 async def eventually(
     predicate: Callable[[], T | None],
     *,
-    timeout: float = 10.0,
+    timeout: float = 20.0,
     what: str,
     interval: float = INTERVAL,
 ) -> T:

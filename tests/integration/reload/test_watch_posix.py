@@ -67,12 +67,13 @@ async def test_a_slow_writer_of_a_new_file_is_noticed_once_and_after_its_end(
 
 
 SLOW_WRITER = """
-import sys, time
+import os, sys, time
 with open(sys.argv[1], sys.argv[2]) as file:
     for number in range(3):
         time.sleep(0.45)
         file.write(f"line{number} = {number}\\n")
         file.flush()
+os._exit(0)  # the end of the process is the end of the writing, whoever measures coverage
 """
 
 
