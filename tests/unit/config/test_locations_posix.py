@@ -25,7 +25,7 @@ def test_a_linux_service_is_where_the_design_says() -> None:
     service = places.service()
     assert service.configuration == Path("/etc/ground2cloud")
     assert service.state == Path("/var/lib/ground2cloud")
-    assert service.run in {Path("/run/ground2cloud"), Path("/var/run/ground2cloud")}
+    assert service.run in {Path("/run/ground2cloud"), Path("/var/lib/ground2cloud/run")}
     assert service.logs == Path("/var/log/ground2cloud")
 
 

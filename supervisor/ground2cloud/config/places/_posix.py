@@ -11,11 +11,12 @@ assert sys.platform != "win32"
 
 def service() -> Directories:
     """Answer with the directories of the service, whether they exist or not."""
-    run = Path("/run")
+    run, state = Path("/run"), Path("/var/lib", APPLICATION)
     return Directories(
         configuration=Path("/etc", APPLICATION),
-        state=Path("/var/lib", APPLICATION),
-        run=(run if run.is_dir() else Path("/var/run")) / APPLICATION,  # macOS has no /run
+        state=state,
+        # macOS has no /run, and empties /var/run at each boot, where the account may not write.
+        run=run / APPLICATION if run.is_dir() else state / "run",
         logs=Path("/var/log", APPLICATION),
     )
 
