@@ -24,7 +24,8 @@ def common_options(command: F) -> F:
     """Give a command `--config` and `--debug`; it finds them in `Settings` (`click.pass_obj`)."""
     config = click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        # Whether it can be read is for the command to say: for a service that is no reason to retry.
+        type=click.Path(path_type=Path, readable=False),
         expose_value=False,
         callback=_remember,
         help=f"The configuration file, instead of the usual one (or set {ENVIRONMENT}).",

@@ -49,9 +49,8 @@ def context(instance: str = "", *, personally: bool = False) -> Context:
 
 def program() -> tuple[str, ...]:
     """Answer with the command that runs this installation, wherever it is called from."""
-    called = Path(sys.argv[0])
-    name = Path(sys.executable).with_name("ground2cloud" + Path(sys.executable).suffix)
-    for path in (called, name):
+    beside = Path(sys.executable).with_name("ground2cloud" + Path(sys.executable).suffix)
+    for path in (beside, Path(sys.argv[0])):
         if path.stem == "ground2cloud" and path.is_file():
             return (str(path.absolute()),)
     # -P: whatever lies in the directory where it is started must not be taken for a module.

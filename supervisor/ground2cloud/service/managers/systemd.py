@@ -23,6 +23,7 @@ def service(context: Context) -> Service:
         ACCOUNT, "systemd/sysusers.conf.j2", home=context.directories.state.with_name(APPLICATION)
     )
     state = context.directories.state.with_name(f"{APPLICATION}*")
+    config = ("--config", str(context.config)) if instance else ()
     others = {file.path: f"{UNITS}/*.wants/{APPLICATION}@*.service"} if instance else {}
     return Service(
         unit=unit,
@@ -43,6 +44,7 @@ def service(context: Context) -> Service:
         purge=(RemoveTree(UNITS / f"{unit}.d"), *common.purge(context)),
         extras=tuple(_drop_in(context, unit, name) for name in DROP_INS),
         advice={
+            "state": " ".join(("ground2cloud status", *config)),
             "start": f"systemctl start {unit}",
             "stop": f"systemctl stop {unit}",
             "restart": f"systemctl restart {unit}",

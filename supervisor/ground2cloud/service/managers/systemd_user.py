@@ -18,7 +18,7 @@ def service(context: Context) -> Service:
         exec_start=exec_line(context, "run"),
         exec_reload=exec_line(context, "reload"),
     )
-    places = (context.config, *context.directories[1:], *context.keys)
+    configuration, *places = context.directories
     return Service(
         unit=unit,
         files=(file,),
@@ -34,8 +34,12 @@ def service(context: Context) -> Service:
             systemctl("reset-failed", unit, user=True, may_fail=True),
         ),
         status=systemctl("status", "--no-pager", "--lines=0", unit, user=True),
-        purge=tuple(RemoveTree(place) for place in places),
+        purge=(
+            *(RemoveTree(place) for place in (context.config, *places)),
+            RemoveTree(configuration, unless=str(configuration / "*.toml")),
+        ),
         advice={
+            "state": "ground2cloud status",
             "start": f"systemctl --user start {unit}",
             "stop": f"systemctl --user stop {unit}",
             "restart": f"systemctl --user restart {unit}",
