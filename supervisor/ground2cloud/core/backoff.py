@@ -6,7 +6,7 @@ same gateway best (measured by Amazon's "Exponential Backoff and Jitter").
 
 from dataclasses import dataclass
 
-FIRST_RETRY = 0.02
+FIRST_RETRY = 0.005
 """Seconds; upper bound of the wait after a child that was ready."""
 
 
