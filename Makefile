@@ -14,12 +14,14 @@ SOAK_SECONDS ?= 600
 # Where it is set, every process of every test compiles everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup test check demo bench soak format constraints clean
+.PHONY: help setup test test-services service-matrix check demo bench soak format constraints clean
 
 help:
 	@echo 'make setup        virtual environment, and what the tests need from Debian'
 	@echo 'make demo         see it work: a tunnel, a killed ssh, an edited configuration (20 s)'
 	@echo 'make test         all tests with coverage (under 6 minutes)'
+	@echo 'make test-services   service managers, each booted for real (as root; 6 minutes)'
+	@echo 'make service-matrix  renew the table in service_wrappers/README.md from those results'
 	@echo 'make check        lint, format, types for $(PLATFORMS), layers, sizes'
 	@echo 'make bench        speed against bare ssh and autossh (results/bench.json)'
 	@echo 'make soak         $(SOAK_SECONDS) s of kills, reloads and restarts (SOAK_SECONDS=60 for less)'
@@ -41,6 +43,17 @@ test: $(READY)
 	@echo 'Testing: unit, integration, e2e, $(WORKERS) at a time'
 	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal \
 		--cov --cov-report=term tests/unit tests/integration tests/e2e
+
+# One file of tests to a worker: what takes long to set up is set up once.
+test-services: $(READY)
+	@tests/setup/debian services
+	@tests/setup/debian-base .venv/debian-base.tar
+	@echo 'Testing: service managers, $(WORKERS) at a time'
+	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=loadfile \
+		-p tests.services.matrix --junit-xml=results/services.xml tests/services
+
+service-matrix: $(READY)
+	@$(PYTHON) -m tests.services.matrix results/services.xml
 
 check: $(READY)
 	@echo 'Checking: lint'

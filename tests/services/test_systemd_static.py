@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.config import places
+from ground2cloud.errors import Ground2CloudError
 from ground2cloud.service import managers
 from ground2cloud.service.context import Context
 from ground2cloud.service.managers.systemd import DROP_INS
@@ -101,8 +102,8 @@ def test_the_sandbox_is_tight(tmp_path: Path, instance: str) -> None:
 
 
 def test_a_path_with_everything_in_it_arrives_as_it_is(tmp_path: Path) -> None:
-    """Spaces, quotes, a backslash, and what systemd or a shell would expand."""
-    program = tmp_path / """My "own" 100% $HOME \\ it's; folder""" / "ground2cloud"
+    """Spaces, and what systemd or a shell would expand. Quotes systemd doesn't take at all."""
+    program = tmp_path / "My 100% $HOME $$ folder; #1" / "ground2cloud"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -111,6 +112,9 @@ def test_a_path_with_everything_in_it_arrives_as_it_is(tmp_path: Path) -> None:
     program.unlink()
     done = analyze(tmp_path, "verify", tmp_path / "ground2cloud.service")
     assert f"Command {program} is not executable" in done.stderr
+    for character in "\"'\\":
+        with pytest.raises(Ground2CloudError, match="no program with"):
+            described(program=f"/opt/{character}/ground2cloud")
 
 
 def test_the_account_is_made_by_systemds_own_tool(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ground2cloud.config.directories import APPLICATION
+from ground2cloud.errors import Ground2CloudError
 from ground2cloud.service import common
 from ground2cloud.service.context import Context
 from ground2cloud.service.plan import File, RemoveTree, Run, Service
@@ -62,16 +63,31 @@ def systemctl(
 
 
 def exec_word(text: str) -> str:
-    """Write one word of a command as systemd reads it (systemd.service(5), COMMAND LINES)."""
+    """Write an argument of a command as systemd reads it (systemd.service(5), COMMAND LINES)."""
     for special, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
         text = text.replace(special, written)
     plain = text and not any(character.isspace() or character in "\"';\\" for character in text)
     return text if plain else f'"{text}"'
 
 
+def program_word(path: str) -> str:
+    """Write the program of a command, in which systemd expands `%`, but no variable.
+
+    Raises:
+        Ground2CloudError: systemd takes no program of this name, however it is written.
+    """
+    if bad := [character for character in "\"'\\" if character in path]:
+        raise Ground2CloudError(
+            f"systemd runs no program with {bad[0]} in its path: {path}",
+            "install ground2cloud in another place, such as /opt/ground2cloud",
+        )
+    return exec_word(path).replace("$$", "$")
+
+
 def exec_line(context: Context, command: str, *, template: bool = False) -> str:
     """Write the command line of `ground2cloud COMMAND`; in a template unit `%i` is the instance."""
-    words = [exec_word(word) for word in context.command(command)]
+    program, *arguments = context.command(command)
+    words = [program_word(program), *(exec_word(word) for word in arguments)]
     if template:
         words[-1] = exec_word(str(context.config.parent) + "/").removesuffix('"') + "%i.toml"
         words[-1] += '"' if words[-1].startswith('"') else ""
