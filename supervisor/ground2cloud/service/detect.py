@@ -35,7 +35,7 @@ def _unix(root: Path, which: _Which) -> str | None:
     # be installed where something else runs.
     signs: dict[str, tuple[str, ...]] = {
         "systemd": ("run/systemd/system",),
-        "openrc": ("run/openrc",),
+        "openrc": ("run/openrc/softlevel",),
         "s6": ("run/service/.s6-svscan", "run/s6", "run/service"),
         "runit": ("run/runit", "run/runit.stopit", "etc/service"),
     }
