@@ -109,7 +109,8 @@ def run_directory(path: Path, environ: Mapping[str, str]) -> Path:
 
 def _peek_run(path: Path) -> str | None:
     try:
-        text = source.read(path)
+        # A line of Windows cut off before its LF would be no TOML.
+        text = source.read(path).replace("\r\n", "\n")
     except ConfigError:
         return None
     # A file that was broken in the middle of an edit still has this table, most likely whole.

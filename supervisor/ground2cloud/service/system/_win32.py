@@ -1,5 +1,6 @@
 """Services on Windows run as virtual accounts; who may read what is set with icacls."""
 
+import subprocess  # noqa: TID251 - list2cmdline only: how programs split a command line
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ def closed_to_others(path: Path) -> Path | None:
 
 def quote(argv: Sequence[str]) -> str:
     """Write a command for PowerShell."""
+    if any('"' in word for word in argv[1:]):
+        # PowerShell before 7.3 loses a quote inside a word; after --% it changes nothing.
+        return f"& {quote_word(argv[0])} --% {subprocess.list2cmdline(argv[1:])}"
     first, *rest = (quote_word(word) for word in argv)
     call = f"& {first}" if first.startswith("'") else first
     return " ".join((call, *rest))
