@@ -13,7 +13,7 @@ from tests.lab.ports import free_port
 from tests.lab.processes import run
 from tests.lab.sshd import ThrowawaySshd
 
-ROUNDS = 9
+ROUNDS = 15
 BYTES = 512 << 20
 
 
