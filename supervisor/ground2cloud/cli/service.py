@@ -72,7 +72,7 @@ def install(manager: str | None, instance: str, *, force: bool, no_start: bool) 
         asyncio.run(execute.perform([found.restart if changed else found.start], _say))
         _say("it is running")
     elif problem is not None:
-        _explain(problem, context)
+        _explain(problem, context, name, found)
     _advise(found)
     return 0
 
@@ -168,14 +168,19 @@ def _show(steps: Sequence[plan.Step], action: str, manager: str, instance: str) 
     return EXIT_FAILURE
 
 
-def _explain(problem: ConfigError, context: Context) -> None:
+def _explain(problem: ConfigError, context: Context, manager: str, found: plan.Service) -> None:
     _say("it was not started, and does not start before its configuration is good:")
     for line in problem.message.splitlines():
         _say(f"  {line}")
     option = f" --config {context.config}" if context.instance else ""
+    again = f"ground2cloud service install --manager {manager}" + (
+        f" --instance {context.instance}" if context.instance else ""
+    )
+    todo = {"check it": f"ground2cloud check{option}", "start it": again}
     if not context.config.exists():
-        _say(f"  write one:  {system.as_administrator(f'ground2cloud init{option}')}")
-    _say(f"  look at it: {system.as_administrator(f'ground2cloud check{option}')}")
+        todo = {"write it": f"ground2cloud init{option}", **todo}
+    for what, command in todo.items():
+        _say(f"  {what}: {system.as_administrator(command) if found.administrator else command}")
 
 
 def _advise(found: plan.Service) -> None:

@@ -24,7 +24,7 @@ def common_options(command: F) -> F:
     """Give a command `--config` and `--debug`; it finds them in `Settings` (`click.pass_obj`)."""
     config = click.option(
         "--config",
-        # Whether it can be read is for the command to say: for a service that is no reason to retry.
+        # Whether it can be read is for the command to say, with the exit code for that.
         type=click.Path(path_type=Path, readable=False),
         expose_value=False,
         callback=_remember,
