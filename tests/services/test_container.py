@@ -24,8 +24,7 @@ ACCOUNT = 3014
 @pytest.fixture(scope="module")
 def images() -> Iterator[Images]:
     """The image, built of this checkout."""
-    with short_directory() as directory:
-        made = Images(directory)
+    with short_directory() as directory, Images(directory) as made:
         made.build()
         yield made
 

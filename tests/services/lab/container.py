@@ -25,7 +25,11 @@ _CERTIFICATES = "/etc/ssl/certs"
 
 
 class Images:
-    """A store of images of its own, in `directory`.
+    """A store of images of its own, in memory; use it as a context manager.
+
+    Args:
+        directory: where it is seen; in a mount namespace that one process holds, so nothing of it
+            outlives that.
 
     Raises:
         AssertionError: there is no buildah, or it fails.
@@ -33,9 +37,23 @@ class Images:
 
     def __init__(self, directory: Path) -> None:
         assert shutil.which("buildah"), "there is no buildah: tests/setup/debian services"
+        script = 'mount -t tmpfs tmpfs "$1"; echo ready; exec cat >/dev/null'
+        self._holder = subprocess.Popen(
+            ["unshare", "--mount", "--", "sh", "-ec", script, "images", str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"ready\n", "no namespaces here"
+        enter = ("nsenter", f"--target={self._holder.pid}", "--mount", "--")
         places = ("--root", str(directory / "store"), "--runroot", str(directory / "run"))
-        # Copies instead of overlays: works on every file system, and leaves no mount behind.
-        self.command = ("buildah", *places, "--storage-driver", "vfs")
+        self.command = (*enter, "buildah", *places, "--storage-driver", "overlay")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._holder.communicate(timeout=10)
 
     def buildah(self, *arguments: str, timeout: float = 60) -> str:
         """Run buildah to its end; return what it wrote."""
