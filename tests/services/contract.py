@@ -1,5 +1,6 @@
 """What every service manager has to keep, as tests: each lane subclasses `Contract`."""
 
+import re
 import signal
 from collections.abc import Iterator
 from typing import ClassVar
@@ -44,6 +45,10 @@ class Contract:
         """The manager is found by itself; the agent runs as an account of its own."""
         said = fresh.install().stdout
         assert f"{fresh.init.name} starts it with the machine" in said
+        printed = fresh.program("service", "print").stdout
+        paths = re.findall(r"^# (/\S+)$", printed, re.MULTILINE)
+        written = [f"# {path}\n{fresh.machine.path(path).read_text()}\n" for path in paths]
+        assert printed == "".join(written) != ""
         fresh.wait_served()
         agent = fresh.agent()
         assert agent.uids().real != 0

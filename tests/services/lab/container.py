@@ -46,6 +46,7 @@ class Images:
         assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == b"ready\n", "no namespaces here"
         enter = ("nsenter", f"--target={self._holder.pid}", "--mount", "--")
+        enter += ("env", f"TMPDIR={directory}")
         places = ("--root", str(directory / "store"), "--runroot", str(directory / "run"))
         self.command = (*enter, "buildah", *places, "--storage-driver", "overlay")
 
