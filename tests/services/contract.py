@@ -119,6 +119,18 @@ class Contract:
         wait_until(lambda: not is_alive(hung), what="the end of the hung agent")
         served.wait_served()
 
+    def test_a_further_agent_comes_and_goes_beside_the_first(self, served: OtherSite) -> None:
+        first, further = served.agent(), served.gateway.free_port()
+        served.configure(further, path="/etc/ground2cloud/second.toml")
+        served.install("--instance", "second")
+        served.wait_served(further)
+        served.program("service", "uninstall", "--instance", "second", "--purge")
+        assert not served.is_served(further)
+        assert not served.machine.path("/etc/ground2cloud/second.toml").exists()
+        assert served.is_served()
+        assert served.agent() == first
+        assert len(served.ssh()) == 1
+
     @pytest.mark.shows("stop", "within seconds, and nothing is left running")
     def test_stop_and_uninstall_leave_nothing_but_what_is_the_users(
         self, served: OtherSite
