@@ -30,8 +30,9 @@ def create_account(name: str, home: Path) -> tuple[str, ...] | None:
     if shutil.which("useradd"):
         options = ("--system", "--user-group", "--no-create-home")
         return ("useradd", *options, "--home-dir", str(home), "--shell", nologin, name)
-    if shutil.which("adduser"):  # busybox: makes the group, too
-        return ("adduser", "-S", "-D", "-H", "-h", str(home), "-s", nologin, name)
+    if shutil.which("adduser"):  # busybox: would put the account into nogroup
+        options = f"-S -D -H -h {shlex.quote(str(home))} -s {nologin} -G {name}"
+        return ("sh", "-c", f"addgroup -S {name}; adduser {options} {name}")
     raise Ground2CloudError(
         f"no program to create the account {name}",
         f"create it and its group {name}, without a password, and try again",
