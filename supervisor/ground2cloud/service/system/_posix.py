@@ -31,8 +31,8 @@ def create_account(name: str, home: Path) -> tuple[str, ...] | None:
         options = ("--system", "--user-group", "--no-create-home")
         return ("useradd", *options, "--home-dir", str(home), "--shell", nologin, name)
     if shutil.which("adduser"):  # busybox: would put the account into nogroup
-        options = f"-S -D -H -h {shlex.quote(str(home))} -s {nologin} -G {name}"
-        return ("sh", "-c", f"addgroup -S {name}; adduser {options} {name}")
+        account = f"-S -D -H -h {shlex.quote(str(home))} -s {nologin} -G {name} {name}"
+        return ("sh", "-c", f"addgroup -S {name}; adduser {account}")
     raise Ground2CloudError(
         f"no program to create the account {name}",
         f"create it and its group {name}, without a password, and try again",
