@@ -15,8 +15,12 @@ pytestmark = pytest.mark.lane("systemd")
 
 def drop_in(site: Site, name: str, text: str = "", unit: str = UNIT) -> None:
     """Put a drop-in beside the unit: this one, or one that the program prints."""
-    text = text or site.program("service", "print", f"{name}.conf").stdout
-    site.machine.write(f"/etc/systemd/system/{unit}.d/{name}.conf", text)
+    path = f"/etc/systemd/system/{unit}.d/{name}.conf"
+    if text:
+        site.machine.write(path, text)
+    else:
+        printed = f"ground2cloud service print {name}.conf"
+        site.machine.run("sh", "-c", f"{printed} | install -D -m 644 /dev/stdin {path}")
     site.machine.run("systemctl", "daemon-reload")
 
 
