@@ -35,15 +35,15 @@ def find(beside: Path, environ: Mapping[str, str] = os.environ) -> Path:
     found = next((path for path in _candidates(beside, environ) if path.is_file()), None)
     if found is None:
         raise Ground2CloudError("NSSM, which runs the service, is not on this machine", _HINT)
+    if hashlib.sha256(found.read_bytes()).hexdigest() not in KNOWN:
+        said = asyncio.run(oneshot.run((str(found), "version"), timeout=_TIMEOUT))
+        if reason := refusal(said.out + said.err):
+            raise Ground2CloudError(f"{found} can't be used: {reason}", _HINT)
     if (closed := system.closed_to_others(found)) is not None:
         raise Ground2CloudError(
             f"{found} can't run a service: {closed} is not for others",
             "move nssm.exe to %ProgramFiles%\\NSSM",
         )
-    if hashlib.sha256(found.read_bytes()).hexdigest() not in KNOWN:
-        said = asyncio.run(oneshot.run((str(found), "version"), timeout=_TIMEOUT))
-        if reason := refusal(said.out + said.err):
-            raise Ground2CloudError(f"{found} can't be used: {reason}", _HINT)
     return found
 
 

@@ -35,16 +35,18 @@ SSH = "C:\\git\\usr\\bin\\ssh.exe"
 CODE = "C:\\Program Files\\Ground2Cloud"
 
 STAND_INS = ("sc", "icacls")
-"""Programs of Windows that Wine has as stubs. Ours write down what they are called with, and no
-more: they lie beside Python, where Windows looks first."""
+"""Programs of Windows that Wine has as stubs. Ours write down what they are called with, and hand
+on to Wine's only what that can do. They lie beside Python, where Windows looks first."""
 
 CALLS = "C:\\called.txt"
 """What the stand-ins were called with: a line for each call, its words as a JSON list."""
 
 _STAND_IN = f"""
-import json, sys
+import json, subprocess, sys
 with open({CALLS!r}, "a", encoding="utf-8") as file:
     file.write(json.dumps([{{name!r}}, *sys.argv[1:]]) + "\\n")
+if sys.argv[1] == "delete":
+    sys.exit(subprocess.call(["C:/windows/system32/{{name}}.exe", *sys.argv[1:]]))
 """
 
 _NSSM_SUM = "eee9c44c29c2be011f1f1e43bb8c3fca888cb81053022ec5a0060035de16d848"
@@ -218,7 +220,7 @@ class Wine:
         """Make the prefix, once; a stamp is written last."""
         wheels = _wheels_wanted()
         stamp = self.home / "prefix" / "made-of"
-        wanted = "\n".join((*_PACKAGES, *wheels, *STAND_INS))
+        wanted = "\n".join((*_PACKAGES, *wheels, *STAND_INS, _STAND_IN))
         if stamp.exists() and stamp.read_text("utf-8") == wanted:
             return
         shutil.rmtree(self.home / "prefix", ignore_errors=True)

@@ -76,11 +76,12 @@ def describe(context: Context, nssm: Path) -> Service:
             # Not for an end with a code: Windows would retry what NSSM left alone (78) after all.
             Run(("sc.exe", "failureflag", name, "0")),
         ),
-        start=Run((call, "start", name), may_fail=True),  # it runs already: says status
-        restart=Run((call, "restart", name)),
+        start=Run(("net.exe", "start", name), may_fail=True),  # it runs already: `status` says so
+        # Its stop fails where nothing runs; how the start ends is what counts.
+        restart=Run(("cmd.exe", "/d", "/c", "net", "stop", name, "&", "net", "start", name)),
         stop=(
-            Run((call, "stop", name), if_exists=record.path, may_fail=True),
-            Run((call, "remove", name, "confirm"), if_exists=record.path),
+            Run(("net.exe", "stop", name), if_exists=record.path, may_fail=True),
+            Run(("sc.exe", "delete", name), if_exists=record.path),
         ),
         status=Run((_console(sys.executable), "-c", _IS_RUNNING, name)),
         purge=common.purge(context),
@@ -105,6 +106,8 @@ def settings(context: Context) -> Iterator[tuple[str, ...]]:
     yield "AppStopMethodSkip", str(_NOT_WINDOW_NOT_THREADS)
     yield "AppStopMethodConsole", str(STOP_WITHIN)
     yield "AppThrottle", str(_THROTTLE)
+    # The service finds its directories where they were made, whatever Windows gives to services.
+    yield "AppEnvironmentExtra", f"PROGRAMDATA={context.directories.configuration.parent}"
     # What is said before there is a log, and by Python when it dies. It rotates nothing.
     yield "AppStdout", bootstrap
     yield "AppStderr", bootstrap
