@@ -156,7 +156,7 @@ class Machine:
     def down(self) -> None:
         """Cut the power."""
         if self._unshare is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):
                 psutil.Process(self.pid_one).kill()
             self._unshare.kill()
             self._unshare.wait()

@@ -18,18 +18,23 @@ HOME = "/opt/ground2cloud"
 PROGRAM = f"{HOME}/bin/ground2cloud"
 _PACKAGES = Path("/opt/packages")
 _WHEELS = Path("/opt/wheels")
+INITS = Path("/opt/inits")
 _PYTHON = Path("/opt/python")
 _TREES = ("supervisor", "ssh_templates", "service_wrappers")
 _FILES = ("pyproject.toml", "README.md", "LICENSE")
 
 
 def shares(wheels: Path) -> dict[Path, Path]:
-    """Return what machines have to see: Python, its packages, the wheels."""
+    """Return what machines have to see: Python, its packages, the wheels, small inits.
+
+    The checkout itself may lie where machines have something else, such as in /tmp.
+    """
     packages = Path(sysconfig.get_path("purelib"))
     return {
         Path(sys.base_prefix): _PYTHON,
         packages: _PACKAGES,
         wheels: _WHEELS,
+        Path(__file__).with_name("inits"): INITS,
     }
 
 

@@ -9,6 +9,7 @@ import psutil
 
 from tests.lab.waiting import wait_until
 from tests.services.lab.machine import Gateway, Lab, Machine
+from tests.services.lab.program import INITS
 from tests.services.lab.site import Site
 
 GIVEN_UP = "the configuration cannot be used: staying down"
@@ -130,7 +131,7 @@ class OtherSite(Site):
 @contextmanager
 def other_site(init: Init, lab: Lab, gateway: Gateway, name: str) -> Iterator[OtherSite]:
     """Boot a machine called `name` with this init, and configure the agent on it."""
-    machine = Machine(lab, name, (str(Path(__file__).with_name(init.process)),))
+    machine = Machine(lab, name, (str(INITS / init.process),))
     try:
         machine.power_on()
         site = OtherSite(init, machine, gateway)
