@@ -109,15 +109,6 @@ def test_to_install_again_changes_nothing(served: WindowsSite) -> None:
     assert served.agents() == agents
 
 
-def test_a_new_setting_restarts_it(served: WindowsSite) -> None:
-    """As after an update: what an earlier version wrote is replaced."""
-    agents = served.agents()
-    assert "wrote" in served.install_as_another()
-    served.wait_served()
-    assert not set(agents) & set(served.agents())
-    served.install()
-
-
 def test_status_tells_whether_it_runs(served: WindowsSite) -> None:
     code, out = served.wine.ground2cloud("service", "status")
     assert (code, "current" in out, "running" in out) == (0, True, True), out

@@ -6,7 +6,6 @@ from typing import Any
 
 import tomli_w
 
-from ground2cloud.service.seal import MARK, seal
 from tests.lab.editing import edit
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -75,12 +74,6 @@ class WindowsSite:
         code, said = self.wine.ground2cloud("service", "install")
         assert code == 0, said
         return said
-
-    def install_as_another(self) -> str:
-        """Do it where an earlier version wrote another record."""
-        record = self.home / f"{SERVICE}.nssm.txt"
-        record.write_text(seal(f"# an earlier version, seal {MARK}\n"), "utf-8")
-        return self.install()
 
     def wait_served(self, port: int = 0, timeout: float = 40.0) -> None:
         """Wait until the application answers through the tunnel."""

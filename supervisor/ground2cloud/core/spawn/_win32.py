@@ -1,4 +1,6 @@
-"""Spawning on Windows: a process group of its own, no window, and a kill-on-close Job Object.
+"""Spawning on Windows: a console of its own without a window, and a kill-on-close Job Object.
+
+Ctrl-C goes to the processes of a console, so that of the supervisor doesn't reach its children.
 
 The Job Object is the supervisor's for life; its handle is closed by the system when the
 supervisor ends in any way, and Windows then ends every process in it.
@@ -13,7 +15,6 @@ from ctypes import wintypes
 
 assert sys.platform == "win32"
 
-_CREATE_NEW_PROCESS_GROUP = 0x00000200
 _CREATE_NO_WINDOW = 0x08000000
 _PROCESS_SET_QUOTA_AND_TERMINATE = 0x0101
 _JOB_EXTENDED_LIMIT_INFORMATION = 9
@@ -98,7 +99,7 @@ async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subpr
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=dict(env),
-        creationflags=_CREATE_NEW_PROCESS_GROUP | _CREATE_NO_WINDOW,
+        creationflags=_CREATE_NO_WINDOW,
     )
     try:
         _join_job(process.pid)

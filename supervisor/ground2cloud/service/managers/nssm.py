@@ -76,9 +76,8 @@ def describe(context: Context, nssm: Path) -> Service:
             # Not for an end with a code: Windows would retry what NSSM left alone (78) after all.
             Run(("sc.exe", "failureflag", name, "0")),
         ),
-        start=Run(("net.exe", "start", name), may_fail=True),  # it runs already: `status` says so
-        # Its stop fails where nothing runs; how the start ends is what counts.
-        restart=Run(("cmd.exe", "/d", "/c", "net", "stop", name, "&", "net", "start", name)),
+        start=Run((call, "start", name), may_fail=True),  # it runs already: `status` says so
+        restart=Run((call, "restart", name)),
         stop=(
             Run(("net.exe", "stop", name), if_exists=record.path, may_fail=True),
             Run(("sc.exe", "delete", name), if_exists=record.path),
