@@ -44,7 +44,10 @@ def _drop(connection: socket.socket, count: int) -> None:
 
 def _serve(connection: socket.socket) -> None:
     with connection, contextlib.suppress(OSError):
-        way, count = HEADER.unpack(connection.recv(HEADER.size, socket.MSG_WAITALL))
+        header = connection.recv(HEADER.size, socket.MSG_WAITALL)
+        if len(header) < HEADER.size:
+            return  # only a look whether somebody answers
+        way, count = HEADER.unpack(header)
         if way == DOWN:
             _send(connection, count)
         elif way == UP:

@@ -15,8 +15,8 @@ from tests.lab.ports import free_port
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import wait_until
 
-ROUNDS = 5
-SECONDS = 4
+ROUNDS = 11
+SECONDS = 3
 FAST_FROM = (10, 1)
 
 
