@@ -56,7 +56,7 @@ test-services: $(READY)
 
 # Not part of test-services as long as it does not pass as a whole: see service_wrappers/README.md.
 test-windows: $(READY)
-	@tests/setup/debian services
+	@tests/setup/debian windows
 	@$(PYTHON) -m pytest -p tests.services.matrix --junit-xml=results/windows.xml \
 		tests/services/test_windows.py
 
