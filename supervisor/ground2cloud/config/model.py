@@ -214,7 +214,7 @@ class Backoff(Section, frozen=True, kw_only=True):
     )
     reset_after: Annotated[
         float, Meta(ge=0, le=86400, description="Uptime after which the waits start over.")
-    ] = 10.0
+    ] = 3.0
 
 
 class Log(Section, frozen=True, kw_only=True):

@@ -36,7 +36,8 @@ class Child:
 
     `deadline` is when `Due` is owed, None for never. `failures` counts the runs in a row that did
     not prove themselves, `restarts` the runs after the first. `verdict` is why the last run ended;
-    `cause` why this one is being ended by us.
+    `cause` why this one is being ended by us; `outdated` that something this run began with (a key,
+    a setting) has changed since, so that its verdict says little about the next one.
     """
 
     state: State = State.STOPPED
@@ -47,6 +48,7 @@ class Child:
     launches: int = 0
     verdict: Verdict | None = None
     cause: Verdict | None = None
+    outdated: bool = False
 
     @property
     def restarts(self) -> int:
@@ -76,7 +78,7 @@ def step(child: Child, event: Event, now: float, limits: Limits) -> Step:  # noq
         case Due():
             return _due(child, now, limits)
         case Changed():
-            return _again(child, now, limits)
+            return _again(replace(child, outdated=True), now, limits)
         case Wake():
             if child.state is State.READY:
                 return child, (Probe(),)
@@ -90,7 +92,7 @@ def _enter(child: Child, state: State, now: float, deadline: float | None) -> Ch
 
 
 def _launch(child: Child, now: float, limits: Limits) -> Step:
-    child = replace(child, launches=child.launches + 1, cause=None)
+    child = replace(child, launches=child.launches + 1, cause=None, outdated=False)
     return _enter(child, State.STARTING, now, now + limits.start_timeout), (Launch(),)
 
 
@@ -184,7 +186,7 @@ def _failed(child: Child, verdict: Verdict, luck: float, now: float, limits: Lim
         child = replace(child, failures=0 if proven else number + 1)
         return _enter(child, State.BACKOFF, now, now + wait)
     child = replace(child, failures=child.failures + 1)
-    if verdict.outcome is Outcome.PERMANENT:
+    if verdict.outcome is Outcome.PERMANENT and not child.outdated:
         return _enter(child, State.BLOCKED, now, now + limits.blocked_retry)
     wait = limits.backoff.delay(child.failures, luck)
     return _enter(child, State.BACKOFF, now, now + wait)

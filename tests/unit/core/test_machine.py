@@ -141,6 +141,16 @@ def test_a_change_ends_the_wait_at_once(state: State) -> None:
     assert (child.state, commands) == (State.STARTING, (Launch(),))
 
 
+def test_a_change_during_a_run_that_is_then_refused_is_not_lost() -> None:
+    """The key is replaced while ssh still tries the old one: no block for five minutes."""
+    child, _ = drive((Start(), 0), (Changed(), 1), (Ended(DENIED, 0.5), 2))
+    assert child.state is State.BACKOFF
+    assert child.deadline is not None
+    child, _ = step(child, Due(), child.deadline, LIMITS)
+    child, _ = step(child, Ended(DENIED, 0.5), 5, LIMITS)
+    assert child.state is State.BLOCKED, "the next run began with what is there now"
+
+
 def test_waking_up_ends_a_wait_and_doubts_a_ready_link_but_not_a_block() -> None:
     waiting, commands = step(Child(state=State.BACKOFF, deadline=9.0), Wake(), 1, LIMITS)
     assert (waiting.state, commands) == (State.STARTING, (Launch(),))
