@@ -22,7 +22,7 @@ class Usage:
 
 
 class Meter:
-    """Looks at one process again and again; `look` costs about a millisecond."""
+    """Looks at one process again and again."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

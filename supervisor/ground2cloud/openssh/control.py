@@ -1,9 +1,9 @@
 """Orders to a running ssh through its control socket: add a forward, take one away, move one.
 
-The socket is spoken to directly, by PROTOCOL.mux of OpenSSH's sources (version 4, unchanged since
-2010), and not through `ssh -O`. A move is two orders, and the port leads nowhere between them: sent
-together that is a millisecond; two processes after each other took 15 ms on an idle machine and
-a fifth of a second on a busy one, which clients noticed.
+The socket is spoken to directly, by PROTOCOL.mux of OpenSSH's sources (version 4), and not through
+`ssh -O`. A move is two orders, and the port leads nowhere between them. With two processes after
+each other a client that tried again after 50 ms was refused twice on a busy machine; sent together,
+a client that asks right after has never found the port closed (tests/e2e/test_control.py).
 
 The caller must know what was measured (OpenSSH 9.2 and 10.0):
 

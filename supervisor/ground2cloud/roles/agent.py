@@ -148,7 +148,7 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_PROCESS):
                 await self._launched.wait()
-        # aiohttp takes a quarter of a second to import; meanwhile ssh connects, and is heard.
+        # aiohttp takes half a second to import here; meanwhile ssh connects, and is heard.
         server = await asyncio.to_thread(importlib.import_module, "ground2cloud.web.server")
         self._api = server.ApiServer(self, self._config.api.listen, self._places.run)
         await self._api.start()
