@@ -1,0 +1,1 @@
+"""The HTTPS API between agent and gateway: messages, server, client."""
