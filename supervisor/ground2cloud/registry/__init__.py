@@ -1,1 +1,1 @@
-"""The gateway's records: who is registered, with which ports, and who may call (SQLAlchemy Core)."""
+"""The gateway's records: who is registered, with which ports, and who may call."""
