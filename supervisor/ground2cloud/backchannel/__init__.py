@@ -1,1 +1,1 @@
-"""The HTTPS API between agent and gateway: messages, server, client."""
+"""The HTTPS API between agent and gateway: messages, client, server; never on the data path."""
