@@ -25,6 +25,11 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """The role has other files for the child, which takes them up without ending."""
+
+
+@dataclass(frozen=True, slots=True)
 class BecameReady:
     """The child proved that it works."""
 
@@ -62,7 +67,7 @@ class Wake:
     """The machine's network or clock changed: waits are pointless, and links may be dead."""
 
 
-Event = Start | Stop | Restart | BecameReady | Ended | Unresponsive | Due | Changed | Wake
+Event = Start | Stop | Restart | Reload | BecameReady | Ended | Unresponsive | Due | Changed | Wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +87,9 @@ class Probe:
     """Find out at once whether the link still lives."""
 
 
-Command = Launch | End | Probe
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Write new files, check them, put them in place of the old ones, and tell the process."""
+
+
+Command = Launch | End | Probe | Renew

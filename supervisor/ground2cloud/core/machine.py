@@ -18,6 +18,8 @@ from ground2cloud.core.events import (
     Event,
     Launch,
     Probe,
+    Reload,
+    Renew,
     Restart,
     Start,
     Stop,
@@ -37,7 +39,8 @@ class Child:
     `deadline` is when `Due` is owed, None for never. `failures` counts the runs in a row that did
     not prove themselves, `restarts` the runs after the first. `verdict` is why the last run ended;
     `cause` why this one is being ended by us; `outdated` that something this run began with (a key,
-    a setting) has changed since, so that its verdict says little about the next one.
+    a setting) has changed since, so that its verdict says little about the next one; `stale` that
+    other files came too late for its start, and are due when it is ready.
     """
 
     state: State = State.STOPPED
@@ -49,6 +52,7 @@ class Child:
     verdict: Verdict | None = None
     cause: Verdict | None = None
     outdated: bool = False
+    stale: bool = False
 
     @property
     def restarts(self) -> int:
@@ -69,6 +73,8 @@ def step(child: Child, event: Event, now: float, limits: Limits) -> Step:  # noq
             return _stop(replace(child, wanted=False), now, limits)
         case Restart():
             return _restart(replace(child, wanted=True, failures=0), now, limits)
+        case Reload():
+            return _reload(child, now, limits)
         case BecameReady():
             return _ready(child, now, limits)
         case Ended():
@@ -92,7 +98,7 @@ def _enter(child: Child, state: State, now: float, deadline: float | None) -> Ch
 
 
 def _launch(child: Child, now: float, limits: Limits) -> Step:
-    child = replace(child, launches=child.launches + 1, cause=None, outdated=False)
+    child = replace(child, launches=child.launches + 1, cause=None, outdated=False, stale=False)
     return _enter(child, State.STARTING, now, now + limits.start_timeout), (Launch(),)
 
 
@@ -124,6 +130,20 @@ def _restart(child: Child, now: float, limits: Limits) -> Step:
             assert_never(child.state)
 
 
+def _reload(child: Child, now: float, limits: Limits) -> Step:
+    match child.state:
+        case State.READY:
+            return child, (Renew(),)
+        case State.STARTING:
+            return replace(child, stale=True), ()
+        case State.BACKOFF | State.BLOCKED:
+            return _launch(child, now, limits)
+        case State.STOPPED | State.DRAINING:
+            return child, ()  # a run to come begins with the files of its time
+        case _:
+            assert_never(child.state)
+
+
 def _again(child: Child, now: float, limits: Limits) -> Step:
     if child.state in {State.BACKOFF, State.BLOCKED}:
         return _launch(child, now, limits)
@@ -133,7 +153,8 @@ def _again(child: Child, now: float, limits: Limits) -> Step:
 def _ready(child: Child, now: float, limits: Limits) -> Step:
     if child.state is not State.STARTING or child.cause is not None:
         return child, ()
-    return _enter(child, State.READY, now, now + limits.backoff.reset_after), ()
+    ready = _enter(child, State.READY, now, now + limits.backoff.reset_after)
+    return (replace(ready, stale=False), (Renew(),)) if ready.stale else (ready, ())
 
 
 def _unresponsive(child: Child, verdict: Verdict, now: float, limits: Limits) -> Step:
@@ -186,7 +207,7 @@ def _failed(child: Child, verdict: Verdict, luck: float, now: float, limits: Lim
         child = replace(child, failures=0 if proven else number + 1)
         return _enter(child, State.BACKOFF, now, now + wait)
     child = replace(child, failures=child.failures + 1)
-    if verdict.outcome is Outcome.PERMANENT and not child.outdated:
+    if verdict.outcome is Outcome.PERMANENT and not (child.outdated or child.stale):
         return _enter(child, State.BLOCKED, now, now + limits.blocked_retry)
     wait = limits.backoff.delay(child.failures, luck)
     return _enter(child, State.BACKOFF, now, now + wait)

@@ -16,7 +16,7 @@ from ground2cloud.core import oneshot
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.heartbeat import Heartbeat
 from ground2cloud.core.lines import Lines
-from ground2cloud.core.spawn import end_process, spawn
+from ground2cloud.core.spawn import end_process, spawn, tell_process
 from ground2cloud.core.spec import (
     ChildSpec,
     Observer,
@@ -79,6 +79,23 @@ class Run:
         """Doubt the link: expect the next heartbeat within `probe_timeout`."""
         self._doubt.set()
 
+    async def renew(self) -> Verdict | None:
+        """Give the living process new files: prepare, check, put in place, signal.
+
+        Answers None when it has them or needs none, else why not: then the process is as it was,
+        and so are the files of a child that has an `install`.
+        """
+        try:
+            prepared = await self._prepare()
+        except RefusedError as refusal:
+            return refusal.verdict
+        number = self._spec.reload_signal
+        alive = self._process is not None and self._process.returncode is None
+        if prepared.changed and number is not None and alive and not self._asked.is_set():
+            assert self._process is not None
+            tell_process(self._process, number)
+        return None
+
     async def live(self) -> Verdict:
         """Run to the end; answer why it ended."""
         try:
@@ -101,9 +118,17 @@ class Run:
             prepared = await self._spec.prepare()
         except OSError as error:
             raise _refusal("files-unwritable", "its files can't be written", error) from error
-        if prepared.check_argv is None or (self.checked and not prepared.changed):
-            return prepared
-        answer = await oneshot.run(prepared.check_argv, timeout=CHECK_TIMEOUT)
+        if prepared.check_argv is not None and (prepared.changed or not self.checked):
+            await self._check(prepared.check_argv)
+        if prepared.install is not None and prepared.changed:
+            try:
+                prepared.install()
+            except OSError as error:
+                raise _refusal("files-unwritable", "its files can't be written", error) from error
+        return prepared
+
+    async def _check(self, argv: tuple[str, ...]) -> None:
+        answer = await oneshot.run(argv, timeout=CHECK_TIMEOUT)
         self.checked = answer.ok
         if answer.code is None:
             raise RefusedError(
@@ -111,7 +136,6 @@ class Run:
             )
         if not answer.ok:
             raise RefusedError(self._spec.refused(answer.err))
-        return prepared
 
     async def _start(self, prepared: Prepared) -> asyncio.subprocess.Process:
         try:

@@ -60,12 +60,15 @@ class Prepared:
         changed: whether the files differ from those of the run before.
         heartbeat: seconds between lines sent through the child's stdin that an echoing child
             returns on its stdout; None where the child has no use for its stdin.
+        install: puts the files where the child reads them, once they are known to be good; for a
+            child whose files may not be lost to bad ones. None where `prepare` did that already.
     """
 
     argv: tuple[str, ...]
     check_argv: tuple[str, ...] | None = None
     changed: bool = False
     heartbeat: float | None = None
+    install: Callable[[], None] | None = None
 
 
 class RefusedError(Exception):
@@ -115,6 +118,8 @@ class ChildSpec:
         limits: the times that govern it.
         refused: the verdict on files that the check refused, from the check's words.
         env: added to the environment of the supervisor.
+        reload_signal: what tells the living process to read its files again (POSIX); None where it
+            can't.
     """
 
     name: str
@@ -123,3 +128,4 @@ class ChildSpec:
     limits: Limits = field(default_factory=Limits)
     refused: Callable[[str], Verdict] = bad_files
     env: Mapping[str, str] = field(default_factory=dict)
+    reload_signal: int | None = None

@@ -22,6 +22,8 @@ from ground2cloud.core.events import (
     Event,
     Launch,
     Probe,
+    Reload,
+    Renew,
     Restart,
     Start,
     Stop,
@@ -30,7 +32,7 @@ from ground2cloud.core.events import (
 )
 from ground2cloud.core.machine import Child
 from ground2cloud.core.run import Run
-from ground2cloud.core.spec import ChildSpec
+from ground2cloud.core.spec import ChildSpec, Verdict
 from ground2cloud.core.states import State
 
 
@@ -52,6 +54,8 @@ class _Worker:
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     checked: bool = False
+    renewal: asyncio.Task[Verdict | None] | None = None
+    renewal_due: bool = False
 
 
 class Supervisor:
@@ -98,6 +102,20 @@ class Supervisor:
     def restart(self, name: str) -> None:
         """End the child's run and begin a new one."""
         self._post(name, Restart())
+
+    async def reload(self, name: str) -> Verdict | None:
+        """Have a child take up other files without ending; wait until it was told.
+
+        Answers None when it was, or when its next run will begin with them; else why the files were
+        refused. Files that come while others are being checked are taken up right after them.
+        """
+        worker = self._workers[name]
+        self._post(name, Reload())
+        task = worker.renewal
+        if task is None:
+            return None
+        await asyncio.wait({task})
+        return None if task.cancelled() else task.result()
 
     def changed(self, name: str) -> None:
         """Say that the cause of the child's failure may be gone."""
@@ -168,6 +186,22 @@ class Supervisor:
             case Probe():
                 if worker.run is not None:
                     worker.run.probe()
+            case Renew():
+                worker.renewal_due = True
+                if worker.renewal is None and worker.run is not None:
+                    renewing = self._renew(worker, worker.run)
+                    worker.renewal = asyncio.create_task(renewing, name=f"renew {name}")
+
+    async def _renew(self, worker: _Worker, run: Run) -> Verdict | None:
+        """Renew the files of a run until no newer ones are due; answer what came of the last."""
+        try:
+            while True:
+                worker.renewal_due = False
+                verdict = await run.renew()
+                if not worker.renewal_due:
+                    return verdict
+        finally:
+            worker.renewal = None
 
     async def _one_run(self, name: str, worker: _Worker) -> None:
         """Live one run from its files to its exit; post exactly one `Ended`."""
@@ -181,6 +215,10 @@ class Supervisor:
         )
         worker.run = run
         verdict = await run.live()
+        if worker.renewal is not None:
+            # Two may not write the same files, and the next run writes them afresh.
+            worker.renewal.cancel()
+            await asyncio.wait({worker.renewal})
         worker.checked = run.checked
         worker.run = None
         with contextlib.suppress(KeyError):

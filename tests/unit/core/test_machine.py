@@ -16,6 +16,8 @@ from ground2cloud.core.events import (
     Event,
     Launch,
     Probe,
+    Reload,
+    Renew,
     Restart,
     Start,
     Stop,
@@ -33,7 +35,9 @@ DENIED = Verdict(Outcome.PERMANENT, "denied", "denied")
 verdicts = st.sampled_from([LOST, DENIED, Verdict(Outcome.REQUESTED, "stopped", "stopped")])
 luck = st.floats(0, 1, exclude_max=True)
 events = st.one_of(
-    st.sampled_from([Start(), Stop(), Restart(), BecameReady(), Due(), Changed(), Wake()]),
+    st.sampled_from(
+        [Start(), Stop(), Restart(), Reload(), BecameReady(), Due(), Changed(), Wake()]
+    ),
     st.builds(Ended, verdicts, luck),
     st.builds(Unresponsive, verdicts),
 )
@@ -59,6 +63,7 @@ def test_no_sequence_of_events_does_anything_illegal(sequence: list[tuple[Event,
             assert not running, "a second process of one child"
             running = True
         assert all(running for command in commands if isinstance(command, End | Probe))
+        assert Renew() not in commands or child.state is State.READY
         assert not running or child.state in WITH_PROCESS
         assert running or child.state not in WITH_PROCESS, "waits for the end of nothing"
         waits = {State.STARTING, State.DRAINING, State.BACKOFF, State.BLOCKED}
@@ -192,3 +197,30 @@ def test_a_restart_waits_for_the_end_of_the_old_process() -> None:
     assert (child.state, commands) == (State.DRAINING, (End(hard=False),))
     child, commands = step(child, Ended(LOST, 0), 3, LIMITS)
     assert (child.state, commands) == (State.STARTING, (Launch(),))
+
+
+def test_other_files_are_taken_up_by_a_ready_child_without_an_end() -> None:
+    child, commands = drive((Start(), 0), (BecameReady(), 1), (Reload(), 2))
+    assert (child.state, commands) == (State.READY, (Renew(),))
+
+
+def test_other_files_that_come_during_a_start_are_taken_up_once_it_is_ready() -> None:
+    child, commands = drive((Start(), 0), (Reload(), 1))
+    assert (child.state, commands) == (State.STARTING, ())
+    child, commands = step(child, BecameReady(), 2, LIMITS)
+    assert (child.state, commands) == (State.READY, (Renew(),))
+    child, commands = drive((Start(), 0), (Reload(), 1), (Ended(DENIED, 0.5), 2))
+    assert child.state is State.BACKOFF, "the refusal was of the files before"
+
+
+@pytest.mark.parametrize("state", [State.BLOCKED, State.BACKOFF])
+def test_other_files_end_a_wait_at_once(state: State) -> None:
+    waiting = Child(state=state, deadline=1000.0, wanted=True)
+    child, commands = step(waiting, Reload(), 1, LIMITS)
+    assert (child.state, commands) == (State.STARTING, (Launch(),))
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.DRAINING])
+def test_other_files_mean_nothing_without_a_run_to_take_them(state: State) -> None:
+    child = Child(state=state, deadline=1000.0)
+    assert step(child, Reload(), 1, LIMITS) == (child, ())

@@ -55,3 +55,9 @@ def end_process(process: asyncio.subprocess.Process, *, hard: bool) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.terminate()
+
+
+def tell_process(process: asyncio.subprocess.Process, number: int) -> None:
+    """Send the process a signal that it acts on, such as SIGHUP."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        process.send_signal(number)

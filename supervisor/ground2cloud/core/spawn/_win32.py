@@ -117,3 +117,8 @@ def end_process(process: asyncio.subprocess.Process, *, hard: bool) -> None:
     del hard
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.kill()
+
+
+def tell_process(process: asyncio.subprocess.Process, number: int) -> None:
+    """Do nothing: Windows has no signals; no child there has one to be reloaded by."""
+    del process, number
