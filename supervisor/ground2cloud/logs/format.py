@@ -1,7 +1,7 @@
 """From a record to one line, always one, whatever the record carries: nothing can forge another.
 
 text: `2026-11-22T10:15:03.120Z INFO  lane 1 ready in 0.31 s, 2 forwards`
-      `2026-11-22T10:15:09.004Z WARN  lane 1 ended (ssh: Connection reset by 203.0.113.7 port 22)`
+      `2026-11-22T10:15:09.004Z WARN  lane 1 ended (said: Connection reset by 203.0.113.7 port 22)`
 JSON: `{"ts": "2026-11-22T10:15:03.120Z", "level": "info", "event": "lane-ready", …, "msg": "…"}`
 
 An exception is logged for defects only. It follows the message as `Type: words`, then its whole
@@ -83,7 +83,7 @@ def sentence(record: logging.LogRecord) -> str:
     """Everything a person reads of the record except when and how grave, on one line."""
     text = message_of(record)
     if said := field(record, "said"):
-        text += f" (ssh: {said})"
+        text += f" (said: {said})"
     if trace := trace_of(record):
         text += f" | {trace}"
     return text

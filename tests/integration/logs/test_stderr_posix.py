@@ -99,7 +99,7 @@ def test_the_journal_s_socket_gets_the_fields_and_its_stream_nothing(
     )
     program(file, said, journal.getsockname(), stderr=stream[0], env=stream[1])
     assert journal.recv(10_000).decode() == (
-        "MESSAGE=lane 1 ended (ssh: bye\\nMESSAGE=forged)\n"
+        "MESSAGE=lane 1 ended (said: bye\\nMESSAGE=forged)\n"
         "PRIORITY=6\n"
         "SYSLOG_IDENTIFIER=ground2cloud\n"
         "G2C_EVENT=lane-ended\n"

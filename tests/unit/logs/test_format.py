@@ -45,7 +45,7 @@ def test_text_is_time_level_and_a_sentence() -> None:
 
 def test_text_ends_with_what_ssh_said() -> None:
     made = record("lane 1 ended", level=logging.WARNING, said="Connection reset\r")
-    assert text(made) == r"2026-11-22T10:15:03.120Z WARN  lane 1 ended (ssh: Connection reset\r)"
+    assert text(made) == r"2026-11-22T10:15:03.120Z WARN  lane 1 ended (said: Connection reset\r)"
 
 
 def test_json_has_the_fields_that_are_there_and_no_others() -> None:
@@ -126,7 +126,7 @@ def test_a_forged_line_stays_inside_its_own() -> None:
     forged = "bye\n2026-11-22T10:15:03.120Z INFO  lane 1 ready"
     line = text(record("lane 1 said something", said=forged))
     assert line.count("\n") == 0
-    assert line.endswith(r"(ssh: bye\n2026-11-22T10:15:03.120Z INFO  lane 1 ready)")
+    assert line.endswith(r"(said: bye\n2026-11-22T10:15:03.120Z INFO  lane 1 ready)")
     assert as_json(record(forged))["msg"] == forged.replace("\n", r"\n")
 
 
