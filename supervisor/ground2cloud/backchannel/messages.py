@@ -120,6 +120,10 @@ class RegisterRequest(Message, frozen=True, kw_only=True):
     name: Line = ""
     version: Line = ""
 
+    def __repr__(self) -> str:
+        """Show everything but the token."""
+        return f"RegisterRequest(key={self.key!r}, services={self.services!r}, name={self.name!r})"
+
 
 class Registered(Message, frozen=True, kw_only=True):
     """A registration, as the agent needs it.
@@ -281,8 +285,18 @@ class Desk(Protocol):
     change is on the disk and in force: a lane that starts after the answer finds it.
     """
 
+    def note_refusal(self, call: str, slug: str, source: str) -> None:
+        """Take a refusal by the server itself to the audit log: a token that is wrong.
+
+        Not called any more for a source that has used up its tries, so that nobody fills a disk.
+        """
+        ...
+
     async def authenticate(self, token_hash: str) -> int | None:
-        """Answer which registration has this agent token; None for nobody or a revoked one."""
+        """Answer which registration has this agent token; None when nobody has it.
+
+        For a revoked registration raise `RefusedError` with `Slug.REVOKED`: its agent is to know.
+        """
         ...
 
     async def register(
