@@ -1,0 +1,242 @@
+"""The database behind the registry: opening it, one transaction at a time, and its troubles.
+
+SQLite is a file in WAL mode: readers never wait, and a change is on the disk before it is
+answered. PostgreSQL serves where several gateways share one registry. Nothing that a database
+says reaches a user with a password or a statement's values in it.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, inspect, select
+from sqlalchemy.engine import URL, make_url
+
+from ground2cloud.registry import tables
+from ground2cloud.registry.errors import RegistryError, UnusableRegistryError
+from ground2cloud.registry.records import FIRST_ID
+from ground2cloud.rendering.atomic import make_private_directory
+
+BUSY = 10
+"""Seconds to wait for another process that is just writing."""
+
+_MODE = 0o600
+_WRITES = "g2c_writes"
+_SCHEMA_LOCK = 0x673263  # "g2c"; any number that nobody else takes in the same database
+_SHOWN = 300
+# A fault of the program, not of the database; not to be hidden behind "can't be used now".
+_DEFECTS = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
+
+
+class Database:
+    """A database whose tables are there and are understood.
+
+    Args:
+        url: `sqlite:////var/lib/ground2cloud/registry.db` or `postgresql://user@host/name`.
+
+    Raises:
+        UnusableRegistryError: this can't be a registry, or one of a newer program.
+        RegistryError: it can't be reached or read now.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine, self.where = _open(url)
+        # Threads of this process take turns here; between processes SQLite only looks now and
+        # then whether it is its turn.
+        self._turn = threading.Lock()
+        try:
+            self._prepare()
+        except exc.ProgrammingError as error:
+            self.close()
+            raise UnusableRegistryError(self._said(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a transaction that sees one state of everything and changes nothing.
+
+        Raises:
+            RegistryError: the database can't be used now.
+        """
+        with self._in_words(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Lend a transaction; it is kept when the block ends, and undone when the block raises.
+
+        Raises:
+            RegistryError: the database can't be used now; nothing was kept, unless the connection
+                broke at the very end.
+        """
+        with self._turn, self._in_words(), self._engine.connect() as connection:
+            connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """Lend a transaction for a change that routes or keys depend on, one at a time.
+
+        Raises:
+            RegistryError: as for `writing`.
+        """
+        with self.writing() as connection:
+            take_numbers(connection, "changes", 1)
+            yield connection
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except _DEFECTS:
+            raise
+        except (exc.DBAPIError, exc.TimeoutError) as error:
+            raise RegistryError(self._said(error)) from error
+
+    def _said(self, error: exc.SQLAlchemyError) -> str:
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        words = " ".join(str(cause).split())[:_SHOWN]
+        return f"the registry {self.where} can't be used: {words}"
+
+    def _prepare(self) -> None:
+        with self.reading() as connection:
+            if self._version(connection) == tables.SCHEMA:
+                return
+        with self.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            version = self._version(connection)
+            if version is None:
+                _create(connection)
+                return
+            for step in tables.STEPS[version - 1 :]:
+                step(connection)
+            set_number(connection, "schema", tables.SCHEMA)
+
+    def _version(self, connection: Connection) -> int | None:
+        """Return the version of the tables, None if there are none.
+
+        Raises:
+            UnusableRegistryError: it is newer than this program.
+        """
+        if not inspect(connection).has_table(tables.counter.name):
+            return None
+        version = number(connection, "schema")
+        if version > tables.SCHEMA:
+            raise UnusableRegistryError(
+                f"the registry {self.where} has version {version};"
+                f" this program knows up to {tables.SCHEMA}",
+                "use the program that wrote it, or a newer one",
+            )
+        return version
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a registry in a file."""
+    return URL.create("sqlite", database=str(path.absolute())).render_as_string()
+
+
+def number(connection: Connection, name: str) -> int:
+    """Return one of the numbers of the table `counter`."""
+    query = select(tables.counter.c.value).where(tables.counter.c.name == name)
+    return int(connection.execute(query).scalar_one())
+
+
+def set_number(connection: Connection, name: str, value: int) -> None:
+    """Set one of the numbers."""
+    row = tables.counter.c.name == name
+    connection.execute(tables.counter.update().where(row).values(value=value))
+
+
+def take_numbers(connection: Connection, name: str, count: int) -> int:
+    """Count one of the numbers up and return what it was; whoever does the same waits."""
+    row = tables.counter.c.name == name
+    column = tables.counter.c.value
+    connection.execute(tables.counter.update().where(row).values(value=column + count))
+    return number(connection, name) - count
+
+
+def _create(connection: Connection) -> None:
+    tables.METADATA.create_all(connection)
+    first = {"changes": 0, "element": 1, "port": 0, "registration": FIRST_ID}
+    rows = {**first, "schema": tables.SCHEMA}.items()
+    connection.execute(
+        insert(tables.counter), [{"name": name, "value": value} for name, value in rows]
+    )
+
+
+def _open(text: str) -> tuple[Engine, str]:
+    try:
+        url = make_url(text)
+    except exc.ArgumentError:
+        raise UnusableRegistryError("the registry's URL is none of a database") from None
+    match url.get_backend_name():
+        case "sqlite" if url.database and url.database != ":memory:":
+            return _open_sqlite(url, Path(url.database)), url.database
+        case "postgresql" | "postgres":
+            return _open_postgresql(url), url.render_as_string(hide_password=True)
+        case _:
+            raise UnusableRegistryError(
+                f"a registry can't be kept in {url.get_backend_name()}",
+                "expected sqlite:////path/of/file or postgresql://user@host/database",
+            )
+
+
+def _open_sqlite(url: URL, path: Path) -> Engine:
+    try:
+        make_private_directory(path.parent)
+        # SQLite would make it readable for everybody; its -wal and -shm take its mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))
+    except OSError as error:
+        raise RegistryError(f"the registry {path} can't be opened: {error.strerror}") from error
+    url = url.set(drivername="sqlite+pysqlite")
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY})
+    event.listen(engine, "connect", _tune_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - untyped in SQLAlchemy
+    connection.isolation_level = None  # the driver's own BEGIN comes too late for a read
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A change that first reads must not find that another one came between.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _open_postgresql(url: URL) -> Engine:
+    url = url.set(drivername="postgresql+psycopg")
+    limits = {"connect_timeout": BUSY, "tcp_user_timeout": BUSY * 1000}  # libpq: s and ms
+    try:
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=limits)
+    except ModuleNotFoundError:
+        raise UnusableRegistryError(
+            "a registry in PostgreSQL needs the package psycopg",
+            "install it: pip install 'psycopg[binary]'",
+        ) from None
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY}s'")
+    else:
+        # Several queries must see one state, as they do in SQLite.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
