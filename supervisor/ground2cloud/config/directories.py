@@ -7,6 +7,9 @@ from typing import NamedTuple
 APPLICATION = "ground2cloud"
 CONFIGURATION_NAME = "agent.toml"
 LOG_NAME = "agent.log"
+GATEWAY_NAME = "gateway.toml"
+GATEWAY_LOG_NAME = "gateway.log"
+_GATEWAY = "gateway"
 
 INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """What a further agent of one machine may be called; its configuration is `NAME.toml`."""
@@ -27,6 +30,11 @@ class Directories(NamedTuple):
         """
         state, run, logs = (path.with_name(f"{path.name}-{name}") for path in self[1:])
         return Directories(self.configuration, state, run, logs)
+
+    def of_gateway(self) -> "Directories":
+        """Answer with those of a gateway of the same user: below ours, which is the agent's."""
+        state = self.state / _GATEWAY
+        return Directories(self.configuration, state, state / "run", self.logs)
 
 
 def instance_of(path: Path) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ground2cloud.config import places, source
 from ground2cloud.config.directories import (
     CONFIGURATION_NAME,
+    GATEWAY_LOG_NAME,
     LOG_NAME,
     Directories,
     instance_of,
@@ -24,6 +25,7 @@ from ground2cloud.config.directories import (
 from ground2cloud.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ground2cloud.config.gateway_model import GatewayConfig
     from ground2cloud.config.model import AgentConfig
 
 
@@ -46,15 +48,29 @@ class Locations:
     known_hosts: Path | None
 
 
-def default_config() -> Path:
+@dataclass(frozen=True, slots=True)
+class GatewayLocations:
+    """Where a gateway's things are; all absolute, none looked at yet.
+
+    `state` outlives a reboot, `run` is of use only while the gateway runs. `certificate` is the
+    router's, None where it has none.
+    """
+
+    state: Path
+    run: Path
+    log_file: Path
+    certificate: Path | None
+
+
+def default_config(name: str = CONFIGURATION_NAME) -> Path:
     """Answer with the configuration file to use when none is named.
 
     The user's if it is there, else the service's if it is there, else where the user's would be;
-    for root or an administrator the service's comes first in both.
+    for root or an administrator the service's comes first in both. `name` is that of the file.
     """
     return choose_config(
-        personal().configuration / CONFIGURATION_NAME,
-        places.service().configuration / CONFIGURATION_NAME,
+        personal().configuration / name,
+        places.service().configuration / name,
         administrator=places.is_administrator(),
     )
 
@@ -98,13 +114,35 @@ def locate(config: "AgentConfig", path: Path, environ: Mapping[str, str]) -> Loc
     )
 
 
-def run_directory(path: Path, environ: Mapping[str, str]) -> Path:
-    """Answer with `Locations.run` of a file that may be broken, unreadable or missing.
+def locate_gateway(
+    config: "GatewayConfig", path: Path, environ: Mapping[str, str]
+) -> GatewayLocations:
+    """Answer with the places of the gateway that the file at `path` configures, as `locate` does.
 
-    The commands find the running agent there, which may have started before the file broke.
+    A gateway that is a service is a further instance called gateway; one that is a person's is
+    below that person's agent. So both may run on one machine.
     """
     directory = path.absolute().parent
-    return _run(_peek_run(path), directory, environ, _base(path))
+    base = _base(path, gateway=True)
+    logs = _from_systemd(environ, "LOGS_DIRECTORY") or base.logs
+    return GatewayLocations(
+        state=_from_file(config.paths.state, directory)
+        or _from_systemd(environ, "STATE_DIRECTORY")
+        or base.state,
+        run=_run(config.paths.run, directory, environ, base),
+        log_file=_from_file(config.log.file, directory) or logs / GATEWAY_LOG_NAME,
+        certificate=_from_file(config.router.certificate, directory),
+    )
+
+
+def run_directory(path: Path, environ: Mapping[str, str], *, gateway: bool = False) -> Path:
+    """Answer with the `run` of a file that may be broken, unreadable or missing.
+
+    The commands find the running agent or gateway there, which may have started before the file
+    broke.
+    """
+    directory = path.absolute().parent
+    return _run(_peek_run(path), directory, environ, _base(path, gateway=gateway))
 
 
 def _peek_run(path: Path) -> str | None:
@@ -129,12 +167,12 @@ def _run(text: str | None, directory: Path, environ: Mapping[str, str], base: Di
     return _from_file(text, directory) or _from_systemd(environ, "RUNTIME_DIRECTORY") or base.run
 
 
-def _base(path: Path) -> Directories:
+def _base(path: Path, *, gateway: bool = False) -> Directories:
     service = places.service()
     directory = path.absolute().parent
     # realpath: /etc may be reached through a link, and unlike Path.resolve it never raises.
     if os.path.realpath(directory) != os.path.realpath(service.configuration):
-        return personal()
+        return personal().of_gateway() if gateway else personal()
     instance = instance_of(path)
     return service.of_instance(instance) if instance else service
 

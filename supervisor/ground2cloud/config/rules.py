@@ -51,21 +51,22 @@ def _host_key_is_one(root: Table) -> Iterator[Finding]:
 def _addresses_are_real(root: Table) -> Iterator[Finding]:
     for table in (root.table("gateway"), *root.tables("service")):
         host = table.text("host")
-        if host is not None and not _is_host(host):
+        if host is not None and not is_host(host):
             yield table.place("host"), f"expected a host name or an IP address, got {show(host)}"
     for table in root.tables("service"):
         bind = table.text("remote_bind")
-        if bind is not None and bind != "localhost" and not _is_address(bind):
+        if bind is not None and bind != "localhost" and not is_address(bind):
             yield table.place("remote_bind"), f"expected {_BINDS}, got {show(bind)}"
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
     """Whether it may be a name: what ends in a number, or has a colon, must be an address."""
     last = text.rstrip(".").rpartition(".")[2]
-    return _is_address(text) if ":" in text or last.isdigit() else True
+    return is_address(text) if ":" in text or last.isdigit() else True
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether it is an IP address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -111,14 +112,18 @@ def _paths_are_plain(root: Table) -> Iterator[Finding]:
         (log, "file", False),
     ):
         text = table.text(key)
-        if text is None:
-            continue
-        if text.startswith("-"):
-            yield table.place(key), "a path must not begin with -; write ./ in front of it"
-        if text.startswith("~") and os.path.expanduser(text) == text:  # noqa: PTH111 - Path raises
-            yield table.place(key), f"no home directory is known for {show(text)}"
-        if reaches_ssh and "${" in text:
-            yield table.place(key), "${ is not allowed: ssh would put a variable there"
+        if text is not None:
+            yield from path_faults(table.place(key), text, reaches_ssh=reaches_ssh)
+
+
+def path_faults(place: str, text: str, *, reaches_ssh: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a path; one that `reaches_ssh` is read by OpenSSH as well."""
+    if text.startswith("-"):
+        yield place, "a path must not begin with -; write ./ in front of it"
+    if text.startswith("~") and os.path.expanduser(text) == text:  # noqa: PTH111 - Path raises
+        yield place, f"no home directory is known for {show(text)}"
+    if reaches_ssh and "${" in text:
+        yield place, "${ is not allowed: ssh would put a variable there"
 
 
 def _program_is_found_anywhere(root: Table) -> Iterator[Finding]:
@@ -155,7 +160,7 @@ def _fault_of_hop(hop: str) -> str | None:
     bracketed = re.match(r"\[(.*)\]", address)
     host = bracketed[1] if bracketed else address.partition(":")[0]
     port = address.removeprefix(f"[{host}]" if bracketed else host).removeprefix(":")
-    wrong = not _is_host(host) or len(host) > _HOST_LENGTH or (bracketed and ":" not in host)
+    wrong = not is_host(host) or len(host) > _HOST_LENGTH or (bracketed and ":" not in host)
     if wrong or host.lower() == "none":
         return f"expected a host name or an IP address, got {show(host)}"
     if port and not 1 <= int(port) <= _LAST_PORT:

@@ -1,4 +1,4 @@
-"""The commented sample that `ground2cloud init` writes, made from the model.
+"""The commented samples that `init` and `gateway init` write, made from the models.
 
 Every key of the model is in it: required ones, and those marked `live`, set to their example; the
 others commented out with their default, or with an example where there is no default.
@@ -16,6 +16,7 @@ import tomli_w
 from msgspec import structs
 
 from ground2cloud.config.expectations import allowed
+from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.config.model import AgentConfig, Section
 
 _WIDTH = 98
@@ -27,12 +28,29 @@ A line such as #key = value shows the default, or an example where there is none
 set the key. `ground2cloud check` says what is wrong with this file. A running agent takes an edit
 up by itself.
 """
+_GATEWAY_HEAD = """\
+The configuration of a Ground2Cloud gateway: the public machine that agents connect to, and
+through which callers reach the applications behind them.
+
+A line such as #key = value shows the default, or an example where there is none: remove the # to
+set the key. `ground2cloud gateway check` says what is wrong with this file. A running gateway
+takes an edit up when it is started again.
+"""
 
 
 def sample() -> str:
     """Write the sample. It is valid once `gateway.host` and `gateway.host_key` are filled in."""
-    parts = [_comment(_HEAD)]
-    for item in structs.fields(AgentConfig):
+    return _sample(AgentConfig, _HEAD)
+
+
+def gateway_sample() -> str:
+    """Write the sample of `gateway.toml`. It is valid once `gateway.host` is filled in."""
+    return _sample(GatewayConfig, _GATEWAY_HEAD)
+
+
+def _sample(model: type[Section], head: str) -> str:
+    parts = [_comment(head)]
+    for item in structs.fields(model):
         if isinstance(item.type, type):
             parts.append(_table(item.type, item.name, f"[{item.name}]"))
         else:
@@ -53,12 +71,21 @@ def _key(item: structs.FieldInfo, table: str) -> str:
     content = {item.name: msgspec.to_builtins(value)}
     if isinstance(value, dict):
         content = {table: content}  # a table of its own needs its full name
-    lines = tomli_w.dumps(content).splitlines()
+    lines = _lines(content)
     live = item.required or "live" in marks
     text = "".join(
         f"{line}\n" if live else f"#{line}\n" for line in lines if _is_content(line, table)
     )
     return _comment(f"{said['description']} {_limits(item.type)}") + text
+
+
+def _lines(content: dict[str, Any]) -> list[str]:
+    [value] = content.values()
+    text = tomli_w.dumps(content)
+    if isinstance(value, list):
+        # The writer gives each element a line of its own; a short array reads better on one.
+        text = text.replace("\n    ", "").replace(",\n]", "]").replace('","', '", "')
+    return text.splitlines()
 
 
 def _is_content(line: str, table: str) -> bool:

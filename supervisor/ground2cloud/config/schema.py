@@ -1,9 +1,10 @@
-"""The JSON Schema of `agent.toml`, for editors that complete and check as one types."""
+"""The JSON Schemas of `agent.toml` and `gateway.toml`, for editors that complete and check."""
 
 from typing import Any
 
 import msgspec
 
+from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.config.model import AgentConfig
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -15,6 +16,12 @@ def schema() -> dict[str, Any]:
     gateway = made["$defs"]["Gateway"]
     gateway["oneOf"] = [{"required": ["host_key"]}, {"required": ["known_hosts"]}]
     return {"$schema": _DIALECT, "title": "Ground2Cloud agent.toml", **_without_null(made)}
+
+
+def gateway_schema() -> dict[str, Any]:
+    """Make the schema of `gateway.toml`. What `gateway_rules.py` checks besides is not in it."""
+    made = msgspec.json.schema(GatewayConfig)
+    return {"$schema": _DIALECT, "title": "Ground2Cloud gateway.toml", **_without_null(made)}
 
 
 def _without_null(node: Any) -> Any:  # noqa: ANN401 - any piece of JSON

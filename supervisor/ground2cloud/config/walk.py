@@ -50,6 +50,11 @@ class Table:
         value = self.values.get(key)
         return value if isinstance(value, int | float) else None
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Answer with those elements of an array of strings that are right."""
+        value = self.values.get(key)
+        return tuple(v for v in value if isinstance(v, str)) if isinstance(value, tuple) else ()
+
     def table(self, key: str) -> "Table":
         """Answer with a nested table; an empty one if it is missing or wrong."""
         value = self.values.get(key)
@@ -58,7 +63,7 @@ class Table:
     def tables(self, key: str) -> tuple["Table", ...]:
         """Answer with those elements of an array of tables that are tables."""
         value = self.values.get(key)
-        return value if isinstance(value, tuple) else ()
+        return tuple(v for v in value if isinstance(v, Table)) if isinstance(value, tuple) else ()
 
 
 class Walk:
@@ -109,18 +114,19 @@ class Walk:
             if isinstance(raw, dict):
                 return self.table(kind, raw, where)
             return self._note(where, f"expected a table, got {words.name_type(raw)}")
-        if typing.get_origin(kind) is tuple:
-            return self._array(typing.get_args(kind)[0], raw, where)
+        element = _element_type(kind)
+        if element is not None:
+            return self._array(element, raw, where)
         options = _entry_type(kind)
         if options is not None:
             return self._entries(options, raw, where)
         return self._leaf(kind, raw, where)
 
-    def _array(self, model: type[Section], raw: object, where: str) -> object:
+    def _array(self, kind: Any, raw: object, where: str) -> object:  # noqa: ANN401 - the same
         if not isinstance(raw, list):
-            got = words.name_type(raw)
-            return self._note(where, f"expected an array of tables ([[{where}]]), got {got}")
-        elements = (self._value(model, item, f"{where}[{i}]") for i, item in enumerate(raw))
+            wanted = f"an array of tables ([[{where}]])" if _is_section(kind) else "an array"
+            return self._note(where, f"expected {wanted}, got {words.name_type(raw)}")
+        elements = (self._value(kind, item, f"{where}[{i}]") for i, item in enumerate(raw))
         return tuple(element for element in elements if element is not UNSET)
 
     def _entries(self, kind: Any, raw: object, where: str) -> object:  # noqa: ANN401 - the same
@@ -155,7 +161,17 @@ def _is_section(kind: Any) -> bool:  # noqa: ANN401 - a type annotation
     return isinstance(kind, type) and issubclass(kind, Section)
 
 
+def _element_type(kind: Any) -> Any:  # noqa: ANN401 - a type annotation
+    """Answer with the type of the elements of a `tuple`; None for every other type."""
+    bare = _bare(kind)
+    return typing.get_args(bare)[0] if typing.get_origin(bare) is tuple else None
+
+
+def _bare(kind: Any) -> Any:  # noqa: ANN401 - a type annotation
+    return typing.get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+
+
 def _entry_type(kind: Any) -> Any:  # noqa: ANN401 - a type annotation
     """Answer with the type of the values of a `dict`; None for every other type."""
-    bare = typing.get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    bare = _bare(kind)
     return typing.get_args(bare)[1] if typing.get_origin(bare) is dict else None
