@@ -1,16 +1,11 @@
 """The key with which this machine logs in on the gateway: the one that is there, or a new one."""
 
-import platform
-import re
 from pathlib import Path
 
-from ground2cloud.core import oneshot
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh import system
-from ground2cloud.openssh.keys import KeyReport, check_key
+from ground2cloud.openssh.keys import KeyReport, check_key, make_key
 from ground2cloud.rendering.atomic import make_private_directory
-
-_TIMEOUT = 30.0  # seconds; an ed25519 key takes milliseconds
 
 
 async def provide_key(path: Path) -> tuple[KeyReport, bool]:
@@ -24,31 +19,15 @@ async def provide_key(path: Path) -> tuple[KeyReport, bool]:
         raise Ground2CloudError("there is no ssh-keygen on this machine", system.INSTALL_HINT)
     new = not path.exists()  # noqa: ASYNC240 - nothing else runs
     if new:
-        await _make_key(path, keygen)
+        try:
+            make_private_directory(path.parent)
+        except OSError as error:
+            raise Ground2CloudError(f"can't make {path.parent}: {error.strerror}") from None
+        await make_key(path, keygen)
     report = await check_key(path, keygen)
     if not report.usable:
         raise Ground2CloudError(report.message, report.hint)
     return report, new
-
-
-async def _make_key(path: Path, keygen: str) -> None:
-    try:
-        make_private_directory(path.parent)
-    except OSError as error:
-        raise Ground2CloudError(f"can't make {path.parent}: {error.strerror}") from None
-    # No passphrase: nobody is there to type it when the machine starts.
-    argv = (keygen, "-q", "-t", "ed25519", "-N", "", "-C", _comment(), "-f", str(path))
-    done = await oneshot.run(argv, timeout=_TIMEOUT)
-    if not done.ok:
-        raise Ground2CloudError(f"can't make the key {path}: {(done.err or done.out).strip()}")
-    if problem := await system.restrict_key(path):
-        raise Ground2CloudError(f"can't keep the key from others: {problem}")
-
-
-def _comment() -> str:
-    """Name this machine, in letters that are safe in authorized_keys."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "", platform.node()) or "agent"
-    return f"ground2cloud@{host}"
 
 
 def authorized_line(public_key: str, bind: str, port: int) -> str:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ground2cloud.config.model import AgentConfig
 
 
+KEY_NAME = "id_ed25519"
+"""The first key of a registered agent, in its state directory; `identity.toml` names the newest."""
+
 _PATHS = re.compile(r"^[ \t]*\[[ \t]*paths[ \t]*\].*(?:\n(?![ \t]*\[).*)*", re.MULTILINE)
 """The table of places in the text of a file: up to the next line that begins with a bracket."""
 
@@ -102,15 +105,20 @@ def locate(config: "AgentConfig", path: Path, environ: Mapping[str, str]) -> Loc
     directory = path.absolute().parent
     base = _base(path)
     gateway = config.gateway
+    state = (
+        _from_file(config.paths.state, directory)
+        or _from_systemd(environ, "STATE_DIRECTORY")
+        or base.state
+    )
     logs = _from_systemd(environ, "LOGS_DIRECTORY") or base.logs
     return Locations(
-        state=_from_file(config.paths.state, directory)
-        or _from_systemd(environ, "STATE_DIRECTORY")
-        or base.state,
+        state=state,
         run=_run(config.paths.run, directory, environ, base),
         log_file=_from_file(config.log.file, directory) or logs / LOG_NAME,
-        identity_file=directory / os.path.expanduser(gateway.identity_file),  # noqa: PTH111 - Path raises
-        known_hosts=_from_file(gateway.known_hosts, directory),
+        identity_file=state / KEY_NAME
+        if gateway is None
+        else directory / os.path.expanduser(gateway.identity_file),  # noqa: PTH111 - Path raises
+        known_hosts=None if gateway is None else _from_file(gateway.known_hosts, directory),
     )
 
 

@@ -82,7 +82,11 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Gateway(Section, frozen=True, kw_only=True):
-    """The public machine whose sshd carries the tunnel."""
+    """The public machine whose sshd carries the tunnel.
+
+    Leave this table out where the machine runs a Ground2Cloud gateway: ground2cloud register then
+    says where it is.
+    """
 
     host: Annotated[
         Host,
@@ -142,8 +146,14 @@ class Service(Section, frozen=True, kw_only=True):
     ] = "localhost"
     port: Annotated[Port, Meta(description="Its port.", examples=[8080])]
     remote_port: Annotated[
-        Port, Meta(description="Port on the gateway that leads to it.", examples=[11081])
-    ]
+        Port,
+        Meta(
+            description="Port on the gateway that leads to it. Leave it out where there is no"
+            " [gateway]: a registered agent gets its ports from its gateway.",
+            examples=[11081],
+            extra={"live": True},
+        ),
+    ] = 0  # the gateway of a registered agent allots it
     remote_bind: Annotated[
         Host,
         Meta(
@@ -265,7 +275,7 @@ class Api(Section, frozen=True, kw_only=True):
 class AgentConfig(Section, frozen=True, kw_only=True):
     """A whole `agent.toml`."""
 
-    gateway: Gateway
+    gateway: Gateway | None = None
     service: tuple[Service, ...] = ()
     ssh: Ssh = Ssh()
     backoff: Backoff = Backoff()

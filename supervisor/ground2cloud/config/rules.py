@@ -29,8 +29,8 @@ def find(root: Table) -> Iterator[Finding]:
 
 def _host_is_known(root: Table) -> Iterator[Finding]:
     gateway = root.table("gateway")
-    if "gateway" in root.given - root.values.keys():
-        return  # it is no table
+    if "gateway" not in root.given or "gateway" not in root.values:
+        return  # the agent is registered, or it is no table
     if not gateway.given & {"host_key", "known_hosts"}:
         yield (
             gateway.place("host_key"),
@@ -79,10 +79,29 @@ def _services_differ(root: Table) -> Iterator[Finding]:
         first: dict[object, str] = {}
         for table in root.tables("service"):
             value = table.values.get(key)
-            if value in first:
+            if value in first and value != 0:
                 yield table.place(key), f"{show(value)} is taken by {first[value]}"
             elif value is not None:
                 first[value] = table.where
+
+
+def _ports_come_from_one_side(root: Table) -> Iterator[Finding]:
+    """A plain sshd is told the ports; the gateway of a registered agent allots them."""
+    services = root.tables("service")
+    if "gateway" in root.given:
+        for table in services:
+            if "remote_port" not in table.given:
+                yield table.place("remote_port"), "required, but missing"
+        return
+    for table in services:
+        for key in ("remote_port", "remote_bind"):
+            if key in table.given:
+                yield (
+                    "gateway",
+                    f"the table [gateway] is missing; it needs host. A registered agent has none,"
+                    f" and no {table.place(key)} either",
+                )
+                return
 
 
 def _waits_are_ordered(root: Table) -> Iterator[Finding]:
@@ -145,6 +164,8 @@ def _jumps_are_known(root: Table) -> Iterator[Finding]:
     jump = ssh.text("jump")
     if jump is None:
         return
+    if "gateway" not in root.given:
+        yield ssh.place("jump"), "needs [gateway]: a registered agent goes straight to its gateway"
     if "host_key" in gateway.given:
         yield (
             ssh.place("jump"),
@@ -192,6 +213,7 @@ _RULES = (
     _host_key_is_one,
     _addresses_are_real,
     _services_differ,
+    _ports_come_from_one_side,
     _waits_are_ordered,
     _api_port_exists,
     _paths_are_plain,

@@ -18,6 +18,7 @@ from msgspec import structs
 from ground2cloud.config.expectations import allowed
 from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.config.model import AgentConfig, Section
+from ground2cloud.config.walk import section_of
 
 _WIDTH = 98
 _HEAD = """\
@@ -51,10 +52,10 @@ def gateway_sample() -> str:
 def _sample(model: type[Section], head: str) -> str:
     parts = [_comment(head)]
     for item in structs.fields(model):
-        if isinstance(item.type, type):
-            parts.append(_table(item.type, item.name, f"[{item.name}]"))
-        else:
-            parts.append(_table(typing.get_args(item.type)[0], item.name, f"[[{item.name}]]"))
+        array = typing.get_origin(item.type) is tuple
+        table = section_of(item.type)
+        assert table is not None, f"{item.name} is no table"
+        parts.append(_table(table, item.name, f"[[{item.name}]]" if array else f"[{item.name}]"))
     return "\n".join(parts)
 
 

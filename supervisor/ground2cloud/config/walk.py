@@ -110,13 +110,14 @@ class Walk:
         return self._note(where, "required, but missing")
 
     def _value(self, kind: Any, raw: object, where: str) -> object:  # noqa: ANN401 - the same
-        if _is_section(kind):
-            if isinstance(raw, dict):
-                return self.table(kind, raw, where)
-            return self._note(where, f"expected a table, got {words.name_type(raw)}")
         element = _element_type(kind)
         if element is not None:
             return self._array(element, raw, where)
+        section = section_of(kind)
+        if section is not None:
+            if isinstance(raw, dict):
+                return self.table(section, raw, where)
+            return self._note(where, f"expected a table, got {words.name_type(raw)}")
         options = _entry_type(kind)
         if options is not None:
             return self._entries(options, raw, where)
@@ -155,6 +156,11 @@ def texts(table: Table) -> Iterator[Finding]:
         for inner in value if isinstance(value, tuple) else (value,):
             if isinstance(inner, Table):
                 yield from texts(inner)
+
+
+def section_of(kind: Any) -> type[Section] | None:  # noqa: ANN401 - a type annotation
+    """Answer with the table that this type is made of: itself, or a choice or an array of it."""
+    return next((each for each in (kind, *typing.get_args(kind)) if _is_section(each)), None)
 
 
 def _is_section(kind: Any) -> bool:  # noqa: ANN401 - a type annotation

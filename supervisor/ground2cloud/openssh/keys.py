@@ -1,17 +1,20 @@
-"""Look at a private key the way ssh will: can this account use it, and which key is it?
+"""Make a private key, and look at one the way ssh will: can it be used, and which key is it?
 
 ssh-keygen is asked, not the file's mode: it applies the same rules as ssh on every platform, and
 knows every format.
 """
 
+import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ground2cloud.core import oneshot
+from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh import system
 
 _TIMEOUT = 10.0  # seconds; ssh-keygen takes 5 ms
+_MAKING = 30.0  # seconds; an ed25519 key takes milliseconds
 _TOO_OPEN = re.compile(r"Permissions .* are too open|bad permissions")
 _ENCRYPTED = re.compile(r"incorrect passphrase")
 _FINGERPRINT = re.compile(r"^\d+ (SHA256:\S+)")
@@ -42,6 +45,29 @@ class KeyReport:
     def usable(self) -> bool:
         """Whether ssh can log in with it."""
         return not self.problem
+
+
+async def make_key(path: Path, keygen: str) -> None:
+    """Make an ed25519 key without passphrase that only this account can read; `path.pub` beside it.
+
+    The directory must be there.
+
+    Raises:
+        Ground2CloudError: it can't be made.
+    """
+    # No passphrase: nobody is there to type it when the machine starts.
+    argv = (keygen, "-q", "-t", "ed25519", "-N", "", "-C", _comment(), "-f", str(path))
+    done = await oneshot.run(argv, timeout=_MAKING)
+    if not done.ok:
+        raise Ground2CloudError(f"can't make the key {path}: {(done.err or done.out).strip()}")
+    if problem := await system.restrict_key(path):
+        raise Ground2CloudError(f"can't keep the key from others: {problem}")
+
+
+def _comment() -> str:
+    """Name this machine, in letters that are safe in authorized_keys."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "", platform.node()) or "agent"
+    return f"ground2cloud@{host}"
 
 
 async def check_key(path: Path, keygen: str = "ssh-keygen") -> KeyReport:

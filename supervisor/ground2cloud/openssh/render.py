@@ -58,12 +58,15 @@ class Places:
         identity_file: the private key.
         known_hosts: at least one; the program's own with `known_hosts_line`, or the user's.
         control_path: from `control.control_path`; None for no control socket.
+        next_identity_file: a private key that ssh offers after the first one, while it is not yet
+            known which of the two the gateway takes.
     """
 
     config_file: Path
     identity_file: Path
     known_hosts: tuple[Path, ...]
     control_path: Path | None = None
+    next_identity_file: Path | None = None
 
 
 def lane_config(
@@ -74,6 +77,7 @@ def lane_config(
     program: SshProgram,
     *,
     aes: bool,
+    alias: str | None = None,
 ) -> str:
     """Return the whole ssh_config of one lane.
 
@@ -84,6 +88,8 @@ def lane_config(
         places: its files.
         program: the ssh that will read it.
         aes: whether the processor computes AES by itself.
+        alias: the name under which known_hosts has the gateway, where that is not its address and
+            `gateway.host_key` is not set.
 
     Raises:
         ValueError: a value can't be written so that ssh reads the same back; says which.
@@ -97,7 +103,7 @@ def lane_config(
         host=_quoted(quoting.tokens(quoting.host(gateway.host)), program),
         port=gateway.ssh_port,
         user=_quoted(quoting.user(gateway.user), program),
-        host_key_alias=HOST_KEY_ALIAS if gateway.host_key else None,
+        host_key_alias=HOST_KEY_ALIAS if gateway.host_key else alias,
         proxy_command=_through(len(hops), places, program),
         forwards=[forward.directive for forward in forwards],
         hops=[
@@ -117,7 +123,11 @@ def lane_config(
         known_hosts=[
             _path(file, program, expands=program.known_hosts_tokens) for file in places.known_hosts
         ],
-        identity_file=_path(places.identity_file, program),
+        identity_files=[
+            _path(file, program)
+            for file in (places.identity_file, places.next_identity_file)
+            if file is not None
+        ],
         log_verbose=LOG_VERBOSE if program.log_verbose else None,
         ciphers=_ciphers(ssh, program, aes=aes),
         compression=_yes_no(ssh.compression),
@@ -151,6 +161,22 @@ def known_hosts_line(gateway: Gateway) -> str | None:
     if match is None:
         raise ValueError("gateway.host_key is not of the form: ssh-ed25519 AAAA…")
     return f"{HOST_KEY_ALIAS} {match['type']} {match['key']}\n"
+
+
+def authority_line(alias: str, key: str) -> str:
+    """Return the line of known_hosts that trusts every host key which this authority signed.
+
+    Args:
+        alias: the name that the certificates are for.
+        key: the authority's public key.
+
+    Raises:
+        ValueError: the key is not of the form `type base64`.
+    """
+    match = _HOST_KEY.fullmatch(quoting.plain(key.strip()))
+    if match is None:
+        raise ValueError("the host CA is not of the form: ssh-ed25519 AAAA…")
+    return f"@cert-authority {quoting.host(alias)} {match['type']} {match['key']}\n"
 
 
 def _quoted(value: str, program: SshProgram) -> str:

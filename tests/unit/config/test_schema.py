@@ -29,7 +29,7 @@ def test_it_has_every_key_with_description_range_and_choice() -> None:
     port = made["Service"]["properties"]["port"]
     assert (port["minimum"], port["maximum"]) == (1, 65535)
     assert set(made["Kind"]["enum"]) == {kind.value for kind in Kind}
-    assert made["Service"]["required"] == ["name", "kind", "port", "remote_port"]
+    assert made["Service"]["required"] == ["name", "kind", "port"]
 
 
 def test_a_host_is_known_in_one_of_two_ways() -> None:

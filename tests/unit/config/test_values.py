@@ -112,8 +112,8 @@ def test_a_key_that_needs_quotes_is_shown_with_quotes() -> None:
 
 
 def test_missing_keys_and_tables_are_named() -> None:
-    assert problems("") == [
-        "agent.toml: gateway: the table [gateway] is missing; it needs host",
+    assert problems("[gateway]") == [
+        "agent.toml: gateway.host: required, but missing",
         f"agent.toml: gateway.host_key: {NEEDED}",
     ]
     found = problems(changed({"gateway.host": None, "service.0.port": None}))
