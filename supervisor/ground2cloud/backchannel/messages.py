@@ -8,6 +8,7 @@ These strings reach `authorized_keys`, `ssh_config` and terminals, so free text 
 printable, and no pattern ends in a bare `$`: Python's lets one line end pass.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
@@ -73,6 +74,13 @@ class Message(Struct, frozen=True, kw_only=True):
     """What goes over the wire."""
 
 
+def _differ(what: str, values: Iterable[object]) -> None:
+    """Let decoding fail (msgspec makes it a ValidationError) where a value comes twice."""
+    listed = list(values)
+    if len(set(listed)) != len(listed):
+        raise ValueError(f"the same {what} twice")
+
+
 class WantedService(Message, frozen=True, kw_only=True):
     """A service that the agent is configured with. Where the application listens stays private."""
 
@@ -120,6 +128,10 @@ class RegisterRequest(Message, frozen=True, kw_only=True):
     name: Line = ""
     version: Line = ""
 
+    def __post_init__(self) -> None:
+        """Refuse two services of one name."""
+        _differ("service", (one.name for one in self.services))
+
     def __repr__(self) -> str:
         """Show everything but the token."""
         return f"RegisterRequest(key={self.key!r}, services={self.services!r}, name={self.name!r})"
@@ -141,17 +153,32 @@ class Registered(Message, frozen=True, kw_only=True):
     slots: Annotated[tuple[Slot, ...], Meta(min_length=1, max_length=MAX_SLOTS)]
     services: AllottedServices
 
+    def __post_init__(self) -> None:
+        """Refuse what can't all be true."""
+        _differ("slot", self.slots)
+        _differ("service", (one.name for one in self.services))
+        _differ("port", (one.port for one in self.services))
+
 
 class ServicesRequest(Message, frozen=True, kw_only=True):
     """The services as configured now. What is left out is withdrawn; its port stays reserved."""
 
     services: WantedServices
 
+    def __post_init__(self) -> None:
+        """Refuse two services of one name."""
+        _differ("service", (one.name for one in self.services))
+
 
 class ServicesAnswer(Message, frozen=True, kw_only=True):
     """The services asked for, with their ports, which a lane that starts now may bind."""
 
     services: AllottedServices
+
+    def __post_init__(self) -> None:
+        """Refuse what can't all be true."""
+        _differ("service", (one.name for one in self.services))
+        _differ("port", (one.port for one in self.services))
 
 
 class ClaimRequest(Message, frozen=True, kw_only=True):

@@ -1,0 +1,152 @@
+"""One exchange of the agent with its gateway, bounded in bytes and in time as a whole.
+
+`http.client` alone bounds neither: a timeout of a socket counts from byte to byte, and `100
+Continue` may come for ever. So it reads through a stream that knows the end of both.
+"""
+
+import http.client
+import io
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ground2cloud.backchannel.calls import BODY_LIMIT
+
+_LEAST = 0.001  # seconds; 0 would mean not to wait at all
+_HEAD_LIMIT = 64 * 1024  # status line and headers; an honest head has 400 bytes
+
+# OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for. A machine whose clock is wrong
+# must still reach its gateway, and what it trusts is one pinned CA, not a date.
+_NO_DATES = 0x200000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, whole."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def trust(authority: str) -> ssl.SSLContext:
+    """Trust this CA (PEM) and nothing else; the name must be right, the dates don't matter."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=authority)
+    context.verify_flags |= ssl.VerifyFlags(_NO_DATES)
+    return context
+
+
+def trust_nobody() -> ssl.SSLContext:
+    """Verify nothing: for the one call whose answer is proven by itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def exchange(
+    address: tuple[str, int],
+    context: ssl.SSLContext,
+    request: tuple[str, str, dict[str, str], bytes | None],
+    deadline: float,
+    now: Callable[[], float],
+) -> Reply:
+    """Send one request (method, path, headers, body) on a connection of its own.
+
+    Args:
+        address: host and port.
+        context: whom to trust.
+        request: method, path, headers, body.
+        deadline: moment of `now` by which all must be over; finding the host's address alone is in
+            the hands of the system.
+        now: a monotonic clock.
+
+    Raises:
+        TimeoutError: not over by then.
+        OSError: no connection, no TLS (`ssl.SSLError`), or cut off.
+        http.client.HTTPException: not HTTP, or too large.
+    """
+    method, path, headers, body = request
+    host, port = address
+    with (
+        _connect(address, deadline, now) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = _Socket(secure, deadline, now)
+        connection.request(method, path, body=body, headers=headers)
+        response = connection.getresponse()
+        content = response.read(BODY_LIMIT + 1)
+        if len(content) > BODY_LIMIT or not _is_whole(response, content):
+            raise http.client.HTTPException("too large, or cut off")
+        return Reply(response.status, response.headers, content)
+
+
+def _connect(address: tuple[str, int], deadline: float, now: Callable[[], float]) -> socket.socket:
+    """Connect, and leave the handshake what is left of the time."""
+    plain = socket.create_connection(address, timeout=_left(deadline, now))
+    plain.settimeout(max(deadline - now(), _LEAST))
+    return plain
+
+
+def _is_whole(response: http.client.HTTPResponse, content: bytes) -> bool:
+    """Whether all that was announced came: a bounded read does not raise `IncompleteRead`."""
+    announced = response.headers.get("Content-Length")
+    if response.chunked:
+        return response.isclosed()
+    return announced is not None and len(content) == int(announced)
+
+
+def _left(deadline: float, now: Callable[[], float]) -> float:
+    left = deadline - now()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _Socket:
+    """As much of a socket as `http.client` uses. Closing is left to `exchange`."""
+
+    def __init__(self, sock: ssl.SSLSocket, deadline: float, now: Callable[[], float]) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._now = now
+
+    def sendall(self, data: bytes) -> None:
+        """Send it all."""
+        self._sock.settimeout(_left(self._deadline, self._now))
+        self._sock.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Be read."""
+        return io.BufferedReader(_Reader(self._sock, self._deadline, self._now))
+
+    def close(self) -> None:
+        """Do nothing: the answer is still to be read."""
+
+
+class _Reader(io.RawIOBase):
+    """What the socket says, until a moment and up to a number of bytes."""
+
+    def __init__(self, sock: ssl.SSLSocket, deadline: float, now: Callable[[], float]) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._now = now
+        self._budget = _HEAD_LIMIT + BODY_LIMIT
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # the only buffer BufferedReader gives
+        """Read once, within the bounds."""
+        if self._budget <= 0:
+            raise http.client.HTTPException("the answer has no end")
+        self._sock.settimeout(_left(self._deadline, self._now))
+        count = self._sock.recv_into(buffer)
+        self._budget -= count
+        return count
