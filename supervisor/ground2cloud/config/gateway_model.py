@@ -91,10 +91,10 @@ class Sshd(Section, frozen=True, kw_only=True):
     ] = 400
     alive_interval: Annotated[
         int, Meta(ge=1, le=3600, description="Seconds of silence before sshd asks an agent.")
-    ] = 15
+    ] = 5
     alive_count_max: Annotated[
         int, Meta(ge=1, le=100, description="Questions without answer before it gives it up.")
-    ] = 3
+    ] = 2
 
 
 class Router(Section, frozen=True, kw_only=True):

@@ -22,7 +22,8 @@ READ_TIMEOUT = 5.0
 REQUEST_TIMEOUT = 60.0
 """Seconds; a reload waits for new lanes to be ready and old ones to end."""
 
-_ANSWER_LIMIT = 8 * 1024 * 1024  # a status of a thousand services is about 1 MB
+# A status of a thousand services is about 1 MB, a gateway's ten thousand registrations are 9.
+_ANSWER_LIMIT = 64 * 1024 * 1024
 _REFUSED = frozenset({404, 409})  # the agent's own no, with its reasons
 
 _T = TypeVar("_T")
@@ -42,8 +43,10 @@ class NotRunningError(Ground2CloudError):
 class ApiClient:
     """Asks one running agent. Every call may raise `Ground2CloudError`.
 
-    `pid` is that of the agent. Timeouts in seconds.
+    `pid` is that of the agent, `who` what messages call it. Timeouts in seconds.
     """
+
+    who = "the agent"
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class ApiClient:
             NotRunningError: none says that it does.
             Ground2CloudError: the file can't be read or understood.
         """
-        return cls(_read(run_dir / CONTROL_FILE))
+        return cls(read_control(run_dir, cls.who))
 
     def status(self) -> Status:
         """Ask what is known now."""
@@ -99,11 +102,11 @@ class ApiClient:
             code, body = self._exchange(method, path, timeout)
         except ConnectionRefusedError:
             raise NotRunningError(
-                f"the agent is not running (process {self.pid} left without a word)"
+                f"{self.who} is not running (process {self.pid} left without a word)"
             ) from None
         except TimeoutError:
             raise Ground2CloudError(
-                f"the agent (process {self.pid}) gives no answer within {timeout:g} s",
+                f"{self.who} (process {self.pid}) gives no answer within {timeout:g} s",
                 "see its log; if it hangs, end that process and start it again",
             ) from None
         except (OSError, http.client.HTTPException) as error:
@@ -130,23 +133,30 @@ class ApiClient:
     def _refused(self, code: int, body: bytes) -> Ground2CloudError:
         if code == http.client.UNAUTHORIZED:
             return Ground2CloudError(
-                f"the agent at {self._control.address} is not the one of this configuration",
-                "name that agent's configuration with --config",
+                f"{self.who} at {self._control.address} is not the one of this configuration",
+                "name its configuration with --config",
             )
         try:
             answer = msgspec.json.decode(body, type=Answer)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return self._not_understood(f"status {code}")
-        return Ground2CloudError(f"the agent refuses: {answer.message}", answer.hint)
+        return Ground2CloudError(f"{self.who} refuses: {answer.message}", answer.hint)
 
     def _not_understood(self, detail: str) -> Ground2CloudError:
         return Ground2CloudError(
             f"what answers at {self._control.address} is not understood ({detail})",
-            "it is another program, or an agent of another version: stop it and start it again",
+            "it is another program, or one of another version: stop it and start it again",
         )
 
 
-def _read(file: Path) -> ControlFile:
+def read_control(run_dir: Path, who: str) -> ControlFile:
+    """Read where the program that uses this run directory answers.
+
+    Raises:
+        NotRunningError: none says that it does.
+        Ground2CloudError: the file can't be read or understood.
+    """
+    file = run_dir / CONTROL_FILE
     try:
         control = msgspec.json.decode(file.read_bytes(), type=ControlFile)
         address.split(control.address)
@@ -154,13 +164,13 @@ def _read(file: Path) -> ControlFile:
         raise NotRunningError from None
     except PermissionError:
         raise Ground2CloudError(
-            f"not allowed to read {file}: the agent runs as another user",
+            f"not allowed to read {file}: {who} runs as another user",
             "run this as that user, or with sudo",
         ) from None
     except OSError as error:
         raise Ground2CloudError(f"can't read {file}: {error.strerror or error}") from None
     except (msgspec.MsgspecError, ValueError):
         raise Ground2CloudError(
-            f"{file} is damaged", "delete it; a running agent writes it again within a minute"
+            f"{file} is damaged", f"delete it; if it runs, {who} writes it again within a minute"
         ) from None
     return control

@@ -1,4 +1,4 @@
-"""The local API of the running agent, and the file that tells where it is.
+"""The local API of the running agent or gateway, and the file that tells where it is.
 
 It must never be the reason that a tunnel is not up: a port that is taken is replaced by a free one,
 a full disk or a swept run directory is written to again later, and nothing here raises for either.
@@ -10,6 +10,8 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -34,16 +36,16 @@ _HTTP_LOG = logging.getLogger(f"{__name__}.http")
 _HTTP_LOG.setLevel(logging.CRITICAL)
 
 
-class ApiServer:
-    """Serves `control` on `listen` and writes `control.json` into `run_dir`.
+class LocalServer:
+    """Serves an application on `listen` and writes `control.json` into `run_dir`.
 
-    `address` is where it answers (`127.0.0.1:3015`), empty while it does not. `keep_interval` is in
-    seconds.
+    `make` makes the application for a token. `address` is where it answers (`127.0.0.1:3015`),
+    empty while it does not. `keep_interval` is in seconds.
     """
 
     def __init__(
         self,
-        control: Control,
+        make: Callable[[str], web.Application],
         listen: str,
         run_dir: Path,
         *,
@@ -58,7 +60,7 @@ class ApiServer:
         self._site: web.SockSite | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._runner = web.AppRunner(
-            make_app(control, self._token),
+            make(self._token),
             access_log=None,
             logger=_HTTP_LOG,
             shutdown_timeout=_SHUTDOWN_TIMEOUT,
@@ -110,7 +112,7 @@ class ApiServer:
             if not self._told:
                 text = (
                     f"can't write {self._file}: {error.strerror or error}; `ground2cloud status`"
-                    " and the like don't find this agent until it can be written"
+                    " and the like don't find this program until it can be written"
                 )
                 log(_LOG, logging.WARNING, "api-unfindable", text)
             self._told = True
@@ -122,6 +124,20 @@ class ApiServer:
             await asyncio.sleep(self._keep_interval)
             if self.address and not self._file.exists():
                 self._write()
+
+
+class ApiServer(LocalServer):
+    """Serves an agent's `control`; the other arguments are those of `LocalServer`."""
+
+    def __init__(
+        self,
+        control: Control,
+        listen: str,
+        run_dir: Path,
+        *,
+        keep_interval: float = KEEP_INTERVAL,
+    ) -> None:
+        super().__init__(partial(make_app, control), listen, run_dir, keep_interval=keep_interval)
 
 
 def _listen_at(listen: str, current: str) -> socket.socket | None:
