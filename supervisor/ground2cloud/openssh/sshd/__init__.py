@@ -1,0 +1,1 @@
+"""The gateway's side of OpenSSH: its sshd, who may log in, whose session is whose."""

@@ -1,0 +1,215 @@
+"""Take a slot back from a session that is dead and does not know it; end what is revoked.
+
+A dead client's session holds its ports until sshd gives it up, half a minute later. The holder is
+found by its LISTEN socket and ended only if the record proves it a session of this gateway's sshd
+(whose process said so, on its own pipe, with the time of its creation) and of this very
+registration. Whatever else holds a port is never touched.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psutil
+
+from ground2cloud.core.clock import monotonic
+from ground2cloud.openssh.sshd.ending import end_processes
+from ground2cloud.openssh.sshd.process import listening
+from ground2cloud.openssh.sshd.sessions import Session, Sessions
+
+GRACE = 0.3
+"""Seconds between SIGTERM and SIGKILL; a session ends 7 ms after SIGTERM unless it is stopped."""
+
+LIMIT = 0.9
+"""Seconds for the end of everything: what is revoked is gone within one."""
+
+AT_ONCE = 4
+"""Claims that are looked into at one time; the others wait for their turn."""
+
+_ALL = "0.0.0.0"  # noqa: S104 - looked for, not listened on
+
+
+class Claimed(StrEnum):
+    """What became of a claim."""
+
+    FREE = "free"
+    """Nobody held one of the ports."""
+    ENDED = "ended"
+    """A session of this registration held them, and is gone."""
+    SPARED = "spared"
+    """A session of this registration holds them that logged in a moment ago: the new lane."""
+    FOREIGN = "foreign"
+    """Something that is no session of this registration holds one of the ports."""
+    STUCK = "stuck"
+    """The holder could not be ended in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim.
+
+    Args:
+        outcome: what became of it.
+        sessions: those that were ended, spared or stuck.
+        holder: for FOREIGN, who holds the port: `nginx (pid 812)`; empty if that can't be seen.
+        took: seconds.
+    """
+
+    outcome: Claimed
+    sessions: tuple[Session, ...] = ()
+    holder: str = ""
+    took: float = 0.0
+
+
+class Claims:
+    """Acts on the sessions of a record; the look and the end happen in threads.
+
+    Args:
+        sessions: the record.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._barred: set[int] = set()
+        self._ending: set[asyncio.Task[int]] = set()
+
+    def hear(self, event: object, now: float) -> Session | None:
+        """Take an event of sshd's; a session that may not be (any more) is ended at once.
+
+        Answers the session that has just logged in, if it is one and may stay.
+        """
+        session = self._sessions.hear(event, now)
+        if session is None or self.is_welcome(session):
+            return session
+        self._end_soon(session)
+        return None
+
+    def is_welcome(self, session: Session) -> bool:
+        """Whether a session is of a registration that exists and is not revoked."""
+        return session.registration > 0 and session.registration not in self._barred
+
+    def bar(self, registration: int) -> None:
+        """End, from now on, every session of a registration in the moment it logs in.
+
+        Without it one that was being let in while the key was withdrawn would stay.
+        """
+        self._barred.add(registration)
+
+    def unbar(self, registration: int) -> None:
+        """Let a registration's sessions be again."""
+        self._barred.discard(registration)
+
+    def sessions_of(self, registration: int) -> tuple[Session, ...]:
+        """Return the living sessions of a registration, the oldest first."""
+        return self._sessions.of(registration)
+
+    async def claim(
+        self, registration: int, slot: str, ports: Collection[int], *, older_than: float = 0.0
+    ) -> Claim:
+        """End the session of a registration that holds ports on a slot.
+
+        Args:
+            registration: who claims.
+            slot: the loopback address.
+            ports: of its services, those that a lane binds.
+            older_than: a session that logged in fewer seconds ago is spared: it may be the lane
+                for which the slot is claimed. The seconds since the agent began to dial, and a
+                little more for the way of the request.
+        """
+        start = monotonic()
+        async with self._turn:
+            mine = self._sessions.of(registration)
+            claim = await asyncio.to_thread(
+                _settle, mine, {(slot, port) for port in ports}, start - older_than
+            )
+        return Claim(claim.outcome, claim.sessions, claim.holder, monotonic() - start)
+
+    async def end_sessions(self, registration: int, *, fingerprint: str | None = None) -> int:
+        """End the sessions of a registration, or those of one of its keys, within a second.
+
+        Answers how many could not be ended.
+        """
+        mine = self._sessions.of(registration)
+        return await self._end(s for s in mine if fingerprint in {None, s.fingerprint})
+
+    async def end_unwelcome(self) -> int:
+        """End what an earlier gateway left of registrations that are gone; answer how many stay.
+
+        To be called after `Sessions.load` and `Sessions.own`, and a `bar` for each revoked one.
+        """
+        return await self._end(s for s in self._sessions.all() if not self.is_welcome(s))
+
+    async def end_all(self) -> int:
+        """End every session; answer how many could not be ended."""
+        return await self._end(self._sessions.all())
+
+    async def _end(self, sessions: Iterable[Session]) -> int:
+        doomed = tuple(sessions)
+        return len(await asyncio.to_thread(_end, doomed)) if doomed else 0
+
+    def _end_soon(self, session: Session) -> None:
+        task = asyncio.create_task(self._end((session,)))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+def _settle(mine: Iterable[Session], places: Collection[tuple[str, int]], before: float) -> Claim:
+    """Look who holds the places, and end those sessions that logged in before then."""
+    open_places = set(places)
+    holders = []
+    for session in mine:
+        held = _held(session) & open_places
+        open_places -= held
+        if held:
+            holders.append(session)
+    if any(_is_taken(place) for place in open_places):
+        return Claim(Claimed.FOREIGN, tuple(holders), _holder(open_places))
+    stale = tuple(session for session in holders if session.accepted_at < before)
+    if not stale:
+        return Claim(Claimed.SPARED if holders else Claimed.FREE, tuple(holders))
+    left = _end(stale)
+    return Claim(Claimed.STUCK, left) if left else Claim(Claimed.ENDED, stale)
+
+
+def _held(session: Session) -> frozenset[tuple[str, int]]:
+    held: frozenset[tuple[str, int]] = frozenset()
+    for process in session.processes():
+        held |= listening(process)
+    return held
+
+
+def _end(sessions: Collection[Session]) -> tuple[Session, ...]:
+    processes = {process: s for s in sessions for process in s.processes()}
+    left = end_processes(processes, grace=GRACE, limit=LIMIT)
+    return tuple({processes[process] for process in left})
+
+
+def _is_taken(place: tuple[str, int]) -> bool:
+    """Whether a process listens there; never by a connection, which would go to the application.
+
+    A place that the new lane is about to open is not disturbed: with SO_REUSEADDR, which sshd sets
+    too, several may hold it as long as nobody listens.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(place)
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _holder(places: Collection[tuple[str, int]]) -> str:
+    """Name a process that listens on one of the places, empty if it can't be seen."""
+    with contextlib.suppress(psutil.Error):
+        for at in psutil.net_connections("tcp4"):
+            if at.status == psutil.CONN_LISTEN and at.pid and at.laddr:
+                slots = {slot for slot, port in places if port == at.laddr.port}
+                if slots and at.laddr.ip in {*slots, _ALL}:
+                    return f"{psutil.Process(at.pid).name()} (pid {at.pid})"
+    return ""

@@ -1,0 +1,89 @@
+"""Processes by number and time of creation: a number alone may be somebody else's by now."""
+
+from dataclasses import dataclass
+
+import psutil
+
+_SAME_TIME = 0.05  # seconds; psutil computes the creation time from ticks of 10 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process for good.
+
+    Args:
+        pid: its number.
+        created: when it was made, seconds since the epoch as psutil says.
+    """
+
+    pid: int
+    created: float
+
+
+def identify(pid: int) -> Process | None:
+    """Return the process that has this number now; None if there is none."""
+    try:
+        return Process(pid, psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
+
+
+def serves(process: Process, supervisor: int) -> bool:
+    """Whether it is a connection of the sshd that `supervisor` runs.
+
+    That is: an sshd of this account, whose parent (the listener) is the supervisor's child.
+    """
+    try:
+        found = psutil.Process(process.pid)
+        listener = found.parent()
+        return (
+            listener is not None
+            and listener.ppid() == supervisor
+            and listener.name().startswith("sshd")
+            and found.name().startswith("sshd")
+            and found.username() == psutil.Process().username()
+            and is_same(process)
+        )
+    except psutil.Error:
+        return False
+
+
+def is_same(process: Process) -> bool:
+    """Whether this very process is still there and has not ended."""
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.created) < _SAME_TIME
+        return same and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def is_child(process: Process, parent: Process) -> bool:
+    """Whether a living process is the child of another; cheaper than asking for all children."""
+    try:
+        return psutil.Process(process.pid).ppid() == parent.pid and is_same(process)
+    except psutil.Error:
+        return False
+
+
+def children(process: Process) -> list[Process]:
+    """Return the living children of a process, none if it has ended."""
+    try:
+        below = psutil.Process(process.pid).children() if is_same(process) else []
+    except psutil.Error:
+        return []
+    found = (identify(child.pid) for child in below)
+    return [child for child in found if child is not None]
+
+
+def listening(process: Process) -> frozenset[tuple[str, int]]:
+    """Return the addresses and ports on which the process itself listens (TCP over IPv4)."""
+    try:
+        sockets = psutil.Process(process.pid).net_connections(kind="tcp4")
+    except psutil.Error:
+        return frozenset()
+    if not is_same(process):
+        return frozenset()
+    return frozenset(
+        (at.laddr.ip, at.laddr.port) for at in sockets if at.status == psutil.CONN_LISTEN
+    )
