@@ -24,6 +24,9 @@ ROUTES = "routes.map"
 KEYS = "keys.map"
 GRANTS = "grants.map"
 PLAIN = "plain.map"
+CALLS = "calls.map"
+"""The router's own: who has a CONNECT, a WebSocket or a plain port open; begins empty."""
+
 MAPS = (NAMES, ROUTES, KEYS, GRANTS, PLAIN)
 """In the order in which to change them when something is added; the other way round to remove."""
 

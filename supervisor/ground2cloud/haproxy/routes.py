@@ -27,6 +27,25 @@ _UNQUOTABLE = re.compile(r"['\x00-\x1f\x7f]")
 _SOCKET_BYTES = 90  # of a Unix socket's 108: HAProxy binds it under a longer name first
 
 
+def check_path(path: Path) -> None:
+    """Refuse a path that can't stand between single quotes in HAProxy's configuration.
+
+    Raises:
+        ValueError: it is not absolute, or has a single quote or a control character in it.
+    """
+    _check(path.is_absolute(), f"not absolute: {path}")
+    _check(not _UNQUOTABLE.search(str(path)), f"HAProxy can't be told this path: {str(path)!r}")
+
+
+def _check_port(port: int) -> None:
+    _check(0 < port < 2**16, f"no port: {port}")
+
+
+def _check(good: object, words: str) -> None:
+    if not good:
+        raise ValueError(words)
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One service of a registration, and how to reach it.
@@ -245,22 +264,3 @@ def pools(known: Sequence[str]) -> Iterator[tuple[str, tuple[tuple[int, str], ..
     for size in range(1, len(known) + 1):
         for members in itertools.combinations(numbered, size):
             yield pool([address for _, address in members], known), members
-
-
-def check_path(path: Path) -> None:
-    """Refuse a path that can't stand between single quotes in HAProxy's configuration.
-
-    Raises:
-        ValueError: it is not absolute, or has a single quote or a control character in it.
-    """
-    _check(path.is_absolute(), f"not absolute: {path}")
-    _check(not _UNQUOTABLE.search(str(path)), f"HAProxy can't be told this path: {str(path)!r}")
-
-
-def _check_port(port: int) -> None:
-    _check(0 < port < 2**16, f"no port: {port}")
-
-
-def _check(good: object, words: str) -> None:
-    if not good:
-        raise ValueError(words)
