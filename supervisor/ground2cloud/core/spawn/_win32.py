@@ -122,3 +122,8 @@ def end_process(process: asyncio.subprocess.Process, *, hard: bool) -> None:
 def tell_process(process: asyncio.subprocess.Process, number: int) -> None:
     """Do nothing: Windows has no signals; no child there has one to be reloaded by."""
     del process, number
+
+
+async def wait_exit(process: asyncio.subprocess.Process) -> int:
+    """Wait for the end of the process; answer its exit code."""
+    return await process.wait()
