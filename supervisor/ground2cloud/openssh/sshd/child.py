@@ -6,8 +6,6 @@ a broken file would be the end of sshd.
 """
 
 import hashlib
-import pwd
-import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -22,14 +20,10 @@ from ground2cloud.openssh.sshd.settings import SshdPlaces, SshdSettings
 from ground2cloud.openssh.sshd.verdicts import refused
 from ground2cloud.rendering.atomic import write_atomic
 
-assert sys.platform != "win32"
-
 NAME = "sshd"
 
 RELOAD_SIGNAL = 1
 """SIGHUP: sshd runs itself again with the same arguments; lanes that are up stay up."""
-
-_NO_SHELL = ("nologin", "false", "sync")
 
 
 class SshdChild:
@@ -123,21 +117,6 @@ class SshdChild:
         for file in (self._places.host_key, self._places.host_certificate):
             digest.update(_content(file))
         return digest.hexdigest()
-
-
-def shell_problem(user: str) -> str:
-    """Say why an account can't hold a session; empty if it can.
-
-    The held session's command is run by the account's shell. Without one lanes still work, but with
-    `ssh -N`: a request then takes up to 40 ms longer, and there is no heartbeat.
-    """
-    try:
-        shell = pwd.getpwnam(user).pw_shell or "/bin/sh"
-    except KeyError:
-        return f"there is no account {user}"
-    if Path(shell).name in _NO_SHELL or not Path(shell).is_file():
-        return f"the account {user} has no shell ({shell}): usermod --shell /bin/sh {user}"
-    return ""
 
 
 def _content(file: Path | None) -> bytes:
