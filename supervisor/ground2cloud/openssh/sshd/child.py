@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, RefusedError, Verdict
 from ground2cloud.openssh.sshd import authorized
+from ground2cloud.openssh.sshd.account import shell_problem
 from ground2cloud.openssh.sshd.authorized import KeyGrant
 from ground2cloud.openssh.sshd.events import Event
 from ground2cloud.openssh.sshd.observer import SshdObserver
@@ -19,6 +20,8 @@ from ground2cloud.openssh.sshd.render import argv, check_argv, sshd_config
 from ground2cloud.openssh.sshd.settings import SshdPlaces, SshdSettings
 from ground2cloud.openssh.sshd.verdicts import refused
 from ground2cloud.rendering.atomic import write_atomic
+
+__all__ = ["NAME", "RELOAD_SIGNAL", "SshdChild", "shell_problem"]
 
 NAME = "sshd"
 

@@ -1,4 +1,4 @@
-"""The account that lanes log in to."""
+"""The account, by the system's list of users."""
 
 import pwd
 import sys
