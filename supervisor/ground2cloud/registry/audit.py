@@ -6,6 +6,7 @@ file is opened for each record: whoever rotates it needs to tell nobody. Whateve
 records, which are counted and told, and nothing else.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -104,9 +105,24 @@ def _clip(value: Value) -> Value:
 
 
 def _is_torn(descriptor: int) -> bool:
-    """Answer whether the last line has no end, as after a full disk or a crash of the machine."""
+    """Answer whether the last line has no end, as after a full disk or a crash of the machine.
+
+    A line that another process is just writing has none yet either (a file's size grows page by
+    page), but it is longer once the write is over. Changing the mode waits for that: both take
+    the inode's lock.
+    """
+    size = _size_without_end(descriptor)
+    if not size:
+        return False
+    with contextlib.suppress(PermissionError):
+        os.chmod(descriptor, _MODE)  # noqa: PTH101 - a descriptor has no Path
+    return _size_without_end(descriptor) == size
+
+
+def _size_without_end(descriptor: int) -> int:
+    """Return the size of a file whose last line has no end, 0 for any other."""
     now = os.fstat(descriptor)
     if not stat.S_ISREG(now.st_mode) or not now.st_size:
-        return False
-    os.lseek(descriptor, -1, os.SEEK_END)
-    return os.read(descriptor, 1) != b"\n"
+        return 0
+    os.lseek(descriptor, now.st_size - 1, os.SEEK_SET)
+    return now.st_size if os.read(descriptor, 1) != b"\n" else 0

@@ -7,11 +7,9 @@ from sqlalchemy import Connection, exists, select
 from ground2cloud.registry import checks
 from ground2cloud.registry.database import take_numbers
 from ground2cloud.registry.errors import RefusedError
-from ground2cloud.registry.reading import read_active, read_elements
+from ground2cloud.registry.reading import is_id, read_active, read_elements
 from ground2cloud.registry.records import Element, Grant
 from ground2cloud.registry.tables import element
-
-_IDS = 2**31
 
 
 def write_element(connection: Connection, given: Element) -> Element:
@@ -46,7 +44,7 @@ def read_element(connection: Connection, identity: int) -> Element:
     Raises:
         RefusedError: unknown-element.
     """
-    if 0 < identity < _IDS:
+    if is_id(identity):
         for found in read_elements(connection, element.c.id == identity):
             return found
     raise RefusedError("unknown-element", "there is no such element")

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, exists, select
 
 from ground2cloud.registry.database import take_numbers
 from ground2cloud.registry.errors import RefusedError
-from ground2cloud.registry.reading import unknown
+from ground2cloud.registry.reading import is_id, unknown
 from ground2cloud.registry.records import Invite
 from ground2cloud.registry.tables import invite, registration, ssh_key
 
@@ -84,6 +84,8 @@ def write_registration(
 
 
 def _check_renewable(connection: Connection, identity: int) -> None:
+    if not is_id(identity):
+        raise unknown(identity)
     query = select(registration.c.revoked_at).where(registration.c.id == identity)
     row = connection.execute(query).first()
     if row is None:

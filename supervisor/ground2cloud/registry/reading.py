@@ -65,7 +65,7 @@ def read_registration(connection: Connection, identity: int) -> Registration:
     Raises:
         RefusedError: unknown-registration.
     """
-    if 0 < identity < _IDS:
+    if is_id(identity):
         for found in read_registrations(connection, only=identity):
             return found
     raise unknown(identity)
@@ -83,9 +83,14 @@ def read_active(connection: Connection, identity: int) -> Registration:
     return found
 
 
+def is_id(number: int) -> bool:
+    """Answer whether a number can be an ID at all."""
+    return 0 < number < _IDS
+
+
 def unknown(identity: int) -> RefusedError:
     """Return the error for an ID that there is not."""
-    shown = identity if 0 < identity < _IDS else "of this number"
+    shown = identity if is_id(identity) else "of this number"
     return RefusedError("unknown-registration", f"there is no registration {shown}")
 
 
