@@ -17,7 +17,7 @@ from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.limits import Limits, Rate
 from ground2cloud.backchannel.messages import Caller
-from ground2cloud.backchannel.server import BackchannelServer
+from ground2cloud.backchannel.server import RENEW_INTERVAL, BackchannelServer
 from ground2cloud.backchannel.tls import Certificates
 from ground2cloud.config.model import Kind
 from ground2cloud.core import clock
@@ -181,12 +181,17 @@ class Place:
 
 @contextlib.contextmanager
 def serving(
-    directory: Path, desk: FakeDesk | None = None, limits: Limits = UNLIMITED
+    directory: Path,
+    desk: FakeDesk | None = None,
+    limits: Limits = UNLIMITED,
+    renew_interval: float = RENEW_INTERVAL,
 ) -> Iterator[Place]:
     """Serve on loopback until the end of the block."""
     certificates = Certificates(directory, ("127.0.0.1", "g2c.example.com"), clock.wall())
     place = desk or FakeDesk()
-    server = BackchannelServer(place, certificates, "127.0.0.1", 0, limits=limits)
+    server = BackchannelServer(
+        place, certificates, "127.0.0.1", 0, limits=limits, renew_interval=renew_interval
+    )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

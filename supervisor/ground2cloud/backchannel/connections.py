@@ -1,7 +1,6 @@
 """The open connections: how many, for how long, and who gives way when there are too many."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections import Counter
@@ -73,10 +72,11 @@ class Doorway:
             if len(self._open) >= self._limits.connections and not self._make_room():
                 sock.close()
                 continue
-            guest = _Guest(source_of(peer[0]))
-            task = loop.create_task(self._serve(sock, guest))
+            guest = _Guest(sock, source_of(peer[0]))
+            task = loop.create_task(self._serve(guest))
             self._open[task] = guest
             task.add_done_callback(self._forget)
+            task.add_done_callback(guest.see_out)
 
     async def close(self) -> None:
         """End what is still open."""
@@ -99,14 +99,15 @@ class Doorway:
         del self._open[oldest]
         return True
 
-    async def _serve(self, sock: socket.socket, guest: "_Guest") -> None:
+    async def _serve(self, guest: "_Guest") -> None:
         loop = asyncio.get_running_loop()
+        guest.served = True
         transport: asyncio.BaseTransport | None = None
         try:
             async with asyncio.timeout(self._limits.connection_timeout):
                 transport, guest.connection = await loop.connect_accepted_socket(
                     lambda: Connection(self._server, loop=loop, **self._options),
-                    sock,
+                    guest.sock,
                     ssl=self._context,
                     ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
                     ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT,
@@ -117,17 +118,22 @@ class Doorway:
         finally:
             if isinstance(transport, asyncio.Transport):
                 transport.abort()
-            with contextlib.suppress(OSError):
-                sock.close()
 
 
 class _Guest:
-    """Whose connection it is; None until the handshake is done."""
+    """Whose connection it is. `connection` is None until the handshake is done."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, sock: socket.socket, source: str) -> None:
+        self.sock = sock
         self.source = source
         self.connection: Connection | None = None
+        self.served = False
 
     @property
     def proven(self) -> bool:
         return self.connection is not None and self.connection.proven
+
+    def see_out(self, _task: asyncio.Task[None]) -> None:
+        """Close what nobody came to serve: asyncio closes what it was given."""
+        if not self.served:
+            self.sock.close()

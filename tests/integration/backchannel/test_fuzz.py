@@ -7,6 +7,7 @@ and a call that is refused has changed nothing.
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -55,14 +56,14 @@ class Fuzzer:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode))
-        def check(case: Case) -> None:
+        def check(case: "Case[Any]") -> None:
             if mode is GenerationMode.POSITIVE:
                 name_once(case)
             self.send(case, token)
 
         check()
 
-    def send(self, case: Case, token: str) -> None:
+    def send(self, case: "Case[Any]", token: str) -> None:
         self.place.known()  # a fuzzed call may have unregistered it
         written = len(self.place.desk.written)
         headers = {"Authorization": f"Bearer {token}"}
@@ -86,7 +87,7 @@ def fuzzer(place: Place, authority: Path, caplog: pytest.LogCaptureFixture) -> I
     assert caplog.messages == []
 
 
-def name_once(case: Case) -> None:
+def name_once(case: "Case[Any]") -> None:
     """Take out services of the same name: the one rule that JSON Schema has no word for."""
     if isinstance(case.body, dict) and "services" in case.body:
         once = {one["name"]: one for one in case.body["services"]}

@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import pytest
 from ground2cloud.backchannel import wire
 from ground2cloud.backchannel.calls import BODY_LIMIT, CALLS, TIME_HEADER, Call
 from ground2cloud.backchannel.errors import RefusedError, Slug
-from ground2cloud.backchannel.limits import Limits, Rate
-from tests.lab.fake_desk import JOIN, KEY, TOKEN, Place, serving
+from ground2cloud.backchannel.limits import Rate
+from tests.lab.fake_desk import JOIN, KEY, TOKEN, UNLIMITED, Place, serving
 from tests.lab.waiting import wait_until
 
 SELF = "/v1/registrations/self"
@@ -325,7 +326,7 @@ def test_a_call_that_runs_is_answered_when_the_server_closes(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("what", ["joins", "failures", "calls"])
 def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path, what: str) -> None:
-    limits = Limits(**{what: Rate(3, 0.01)})
+    limits = replace(UNLIMITED, **{what: Rate(3, 0.01)})
     token = {"joins": JOIN, "failures": "w" * 43, "calls": TOKEN}[what]
     path = "/v1/registrations" if what == "joins" else f"{SELF}/services"
     method = "POST" if what == "joins" else "PUT"
