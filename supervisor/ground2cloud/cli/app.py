@@ -8,6 +8,9 @@ from ground2cloud.cli.settings import common_options
 
 COMMANDS = {
     "init": "ground2cloud.cli.init:init",
+    "register": "ground2cloud.cli.registration:register",
+    "unregister": "ground2cloud.cli.registration:unregister",
+    "rotate-key": "ground2cloud.cli.registration:rotate_key",
     "check": "ground2cloud.cli.check:check",
     "doctor": "ground2cloud.cli.doctor:doctor",
     "run": "ground2cloud.cli.run:run",
@@ -21,6 +24,8 @@ COMMANDS = {
     "healthcheck": "ground2cloud.cli.healthcheck:healthcheck",
     "service": "ground2cloud.cli.service:service",
     "schema": "ground2cloud.cli.schema:schema",
+    "gateway": "ground2cloud.cli.gateway:gateway",
+    "connect": "ground2cloud.cli.connect:connect",
 }
 """Every command and where it is, in the order in which a user meets them."""
 

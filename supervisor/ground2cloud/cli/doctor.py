@@ -16,6 +16,7 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     agent          does one run on this configuration?
     configuration  is the file good?
     ssh            is there an OpenSSH on this machine, and is it new enough?
+    registration   is this machine registered? (without [gateway] in the file)
     key            can it use the private key?
     files          can nobody else change the configuration and the key?
     name           does the gateway's name lead to an address?
@@ -24,6 +25,7 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     host key       is it really the gateway?
     login          does it let this machine in?
     forward        does it let this machine open the ports?
+    backchannel    does the gateway's API know this machine? (the same)
     application    does the application here answer?
     clock          is the time right?
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ground2cloud.cli.table import Cell, columns, paint
 from ground2cloud.cli.words import Marks, ago, count, duration, size
 from ground2cloud.logs.escape import printable
-from ground2cloud.web.messages import LaneStatus, Light, ServiceStatus, Status
+from ground2cloud.web.messages import LaneStatus, Light, RegistrationStatus, ServiceStatus, Status
 
 _LIMIT = 300
 _GOOD, _BAD, _FAINT = "green", "red", "bright_black"
@@ -48,9 +48,35 @@ def _head(status: Status) -> Iterator[str]:
         f" running for {duration(status.uptime)} (process {status.pid})"
     )
     yield f"gateway        {printable(status.gateway, _LIMIT)}"
+    if status.registration is not None:
+        yield from _registration(status.registration)
     yield f"configuration  {printable(status.config, _LIMIT)}"
     if status.log is not None:
         yield f"log            {printable(status.log, _LIMIT)}"
+
+
+def _registration(found: RegistrationStatus) -> Iterator[str]:
+    if found.id is not None:
+        name = f" ({found.name})" if found.name else ""
+        ways = "" if len(found.endpoints) == 1 else f", {len(found.endpoints)} ways to it"
+        rotating = ", a new key is not proven yet" if found.rotating else ""
+        yield printable(f"registration   {found.id}{name}{ways}{rotating}", _LIMIT)
+        light = found.light
+        words = {"up": "answers", "down": "does not answer"}.get(light.state, "not asked yet")
+        detail = f": {light.detail}" if light.detail and light.state == "down" else ""
+        text = printable(f"{found.backchannel} {words}{detail}{_clock(found)}", _LIMIT)
+        yield f"backchannel    {paint(text, _BAD if light.state == 'down' else '')}"
+    if found.problem:
+        yield paint(f"registration   {printable(found.problem, _LIMIT)}", _BAD)
+        if found.hint:
+            yield f"  hint: {printable(found.hint, _LIMIT)}"
+
+
+def _clock(found: RegistrationStatus) -> str:
+    if found.clock_skew is None:
+        return ""
+    word = "behind" if found.clock_skew > 0 else "ahead"
+    return f"; clock here {abs(found.clock_skew):.1f} s {word}"
 
 
 def _problems(status: Status) -> Iterator[str]:
@@ -83,7 +109,7 @@ def _service_row(service: ServiceStatus, now: str, marks: Marks) -> list[Cell]:
         Cell(service.name),
         Cell(service.state, _COLOR.get(service.state, "")),
         *(_light(getattr(service.lights, name), now, marks) for name in LIGHTS),
-        Cell(f"{service.remote} {marks.arrow} {service.target} ({service.kind})"),
+        Cell(f"{service.remote or marks.unknown} {marks.arrow} {service.target} ({service.kind})"),
     ]
 
 

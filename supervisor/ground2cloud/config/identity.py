@@ -108,11 +108,12 @@ class Identity(Struct, frozen=True, kw_only=True):
 
         Keys and endpoints don't count: they matter to the next one that dials.
         """
-        return other is not None and self._lane == other._lane
+        return other is not None and _lane_of(self) == _lane_of(other)
 
-    @property
-    def _lane(self) -> tuple[object, ...]:
-        return (self.registration, self.user, self.host_ca, self.host_alias, self.slots)
+
+def _lane_of(identity: Identity) -> tuple[object, ...]:
+    alias = identity.host_alias
+    return (identity.registration, identity.user, identity.host_ca, alias, identity.slots)
 
 
 class Joining(Struct, frozen=True, kw_only=True):
@@ -188,7 +189,12 @@ def _fault(identity: Identity) -> str | None:
             return f"it must not have {control} in a line"
     names = [each.name for each in identity.service]
     ports = [each.port for each in identity.service]
-    for word, values in {"service": names, "port": ports, "slot": identity.slots}.items():
+    many: dict[str, list[object]] = {
+        "service": [*names],
+        "port": [*ports],
+        "slot": [*identity.slots],
+    }
+    for word, values in many.items():
         if len(set(values)) < len(values):
             return f"a {word} is there twice"
     if identity.next_key == identity.key:

@@ -96,11 +96,9 @@ def _ports_come_from_one_side(root: Table) -> Iterator[Finding]:
     for table in services:
         for key in ("remote_port", "remote_bind"):
             if key in table.given:
-                yield (
-                    "gateway",
-                    f"the table [gateway] is missing; it needs host. A registered agent has none,"
-                    f" and no {table.place(key)} either",
-                )
+                place = table.place(key)
+                missing = "the table [gateway] is missing; it needs host"
+                yield "gateway", f"{missing}. A registered agent has none, and no {place} either"
                 return
 
 

@@ -44,6 +44,16 @@ def sample() -> str:
     return _sample(AgentConfig, _HEAD)
 
 
+def registered_sample() -> str:
+    """Write the sample for a registered agent: valid as it is, with no gateway and no service."""
+    lines, off = [], False
+    for line in sample().splitlines():
+        if line.startswith("["):
+            off = line in {"[gateway]", "[[service]]"}
+        lines.append(f"#{line}" if off and line and not line.startswith("#") else line)
+    return "\n".join(lines) + "\n"
+
+
 def gateway_sample() -> str:
     """Write the sample of `gateway.toml`. It is valid once `gateway.host` is filled in."""
     return _sample(GatewayConfig, _GATEWAY_HEAD)

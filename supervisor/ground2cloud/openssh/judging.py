@@ -30,6 +30,7 @@ class LaneContext:
         pinned: whether `gateway.host_key` names the gateway's key.
         jumps: the hosts on the way, by the names that ssh was given.
         session: whether a session is held beside the forwards.
+        registered: whether the gateway is one of ours, which keeps its own files.
     """
 
     host: str
@@ -40,6 +41,22 @@ class LaneContext:
     pinned: bool = True
     jumps: tuple[str, ...] = ()
     session: bool = False
+    registered: bool = False
+
+
+_OPERATOR = "ask the gateway's operator: ground2cloud gateway agents shows this registration there"
+_REGISTERED = {
+    "host-key-changed": "somebody may be in between. If the gateway was set up anew, ask its"
+    " operator for a join string and register again",
+    "host-key-unknown": "somebody may be in between. If the gateway was set up anew, ask its"
+    " operator for a join string and register again",
+    "key-missing": "ask the gateway's operator for a join string that renews this registration,"
+    " and register again",
+    "permission-denied": f"the registration may be revoked; {_OPERATOR}",
+    "forward-refused": _OPERATOR,
+    "port-taken": "it frees itself once the gateway notices; " + _OPERATOR,
+}
+"""What to do instead, where nobody has to edit a file of sshd's by hand."""
 
 
 def judge(
@@ -54,6 +71,8 @@ def judge(
     groups = {name: value for name, value in match.groupdict().items() if value is not None}
     words = _vocabulary(groups, context, failed)
     message, hint = row.message.format_map(words), row.hint.format_map(words)
+    if context.registered:
+        hint = _REGISTERED.get(row.reason, hint)
     return Verdict(row.outcome, row.reason, message, hint, evidence)
 
 

@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import psutil
 
 from ground2cloud import __version__
 from ground2cloud.config.load import load_agent
 from ground2cloud.config.locations import Locations, locate
-from ground2cloud.config.model import AgentConfig
+from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.core.clock import iso, monotonic, wall
 from ground2cloud.core.lock import StateLock
 from ground2cloud.core.records import Records
 from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Supervisor, Transition
-from ground2cloud.core.usage import Meter, Usage
+from ground2cloud.core.usage import Meter
 from ground2cloud.errors import ConfigError
 from ground2cloud.logs.fields import log
 from ground2cloud.logs.setup import Owner, configure
@@ -41,11 +40,15 @@ from ground2cloud.roles.fleet import Fleet
 from ground2cloud.roles.lane import Shop
 from ground2cloud.roles.listening import LaneLog
 from ground2cloud.roles.narrate import describe
+from ground2cloud.roles.overview import Overview
 from ground2cloud.roles.paused import Paused
+from ground2cloud.roles.registration.membership import Membership
+from ground2cloud.roles.registration.placing import NOT_REGISTERED, placed
+from ground2cloud.roles.registration.report import heartbeat
 from ground2cloud.roles.sessions import Sessions
 from ground2cloud.roles.ticking import Ticker
 from ground2cloud.service.notify import Notifier
-from ground2cloud.web.messages import Answer, ServiceStatus, Status
+from ground2cloud.web.messages import Answer, Status
 
 if TYPE_CHECKING:
     from ground2cloud.web.server import ApiServer
@@ -94,7 +97,6 @@ class Agent:
         self._started = monotonic()
         self._started_at = iso(wall())
         self._problems: tuple[str, ...] = ()
-        self._meters: dict[str, Meter] = {}
         self._own_meter = Meter(os.getpid())
         self._stopping = asyncio.Event()
         self._moved = asyncio.Event()
@@ -107,10 +109,26 @@ class Agent:
         self._records = Records(places.run / "children.json", write_atomic)
         sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
         self._checks = Checks()
-        self._shop = Shop(config, places, sessions, self._checks.poke)
+        self._member = Membership(
+            places.state,
+            lambda: heartbeat(self.status(), wall()),
+            lambda: tuple((each.name, each.kind) for each in self._config.service),
+            lambda: self._spawn(self._rejoin()),
+        )
+        self._shop = Shop(
+            config,
+            places,
+            sessions,
+            self._checks.poke,
+            way=self._member.way,
+            claim=self._member.claim,
+        )
         self._supervisor = Supervisor(self._on_transition, self._on_line, self._on_process)
         self._fleet = Fleet(self._supervisor, self._shop)
         self._lane_log = LaneLog()
+        self._overview = Overview(
+            self._supervisor, self._fleet, self._checks, self._paused, self._member
+        )
 
     async def live(self) -> None:
         """Start everything, wait for the request to stop, end everything."""
@@ -122,9 +140,10 @@ class Agent:
         watch = FileWatch(asyncio.get_running_loop(), self._on_file)
         self._watch = watch
         self._watch_files()
-        services = self._effective(self._config).service
-        await self._fleet.rebuild(services)
-        self._checks.set(services)
+        self._load_identity(self._config)
+        await self._fleet.rebuild(self._effective(self._config).service)
+        self._checks.set(self._offered(self._config))
+        self._member.start()
         await self._start_api()
         ticker = asyncio.create_task(
             Ticker(self._supervisor.wake, self._owner.settle, self._notifier).tick_for_ever()
@@ -137,6 +156,7 @@ class Agent:
             log(_log, logging.INFO, "stopping", "stopping")
             ticker.cancel()
             watch.close()
+            self._member.close()
             self._checks.close()
             await self._supervisor.close()
             if self._api is not None:
@@ -155,7 +175,7 @@ class Agent:
 
     def status(self) -> Status:
         """Answer with what is known now."""
-        services = self._service_statuses()
+        services = self._overview.services(self._config)
         own = self._own_meter.look()
         return Status(
             version=__version__,
@@ -166,19 +186,12 @@ class Agent:
             started_at=self._started_at,
             uptime=monotonic() - self._started,
             summary=report.summary(services),
-            lanes=tuple(
-                report.lane_status(
-                    lane,
-                    self._supervisor.child(name),
-                    self._supervisor.run_of(name),
-                    self._usage(name),
-                )
-                for name, lane in self._fleet.lanes.items()
-            ),
+            lanes=self._overview.lanes(),
             services=tuple(services.values()),
             problems=self._problems,
             memory=own.memory if own is not None else None,
             cpu_percent=own.cpu_percent if own is not None else None,
+            registration=self._member.status(),
         )
 
     async def reload(self) -> Answer:
@@ -221,37 +234,69 @@ class Agent:
 
     @property
     def _gateway(self) -> str:
-        gateway = self._config.gateway
-        return report.address(gateway.host, gateway.ssh_port)
+        return self._shop.address
 
     def _effective(self, config: AgentConfig) -> AgentConfig:
-        """The configuration without the paused services."""
-        services = tuple(each for each in config.service if each.name not in self._paused.names)
-        return msgspec.structs.replace(config, service=services)
+        """The configuration as the lanes carry it: with ports, without the paused services."""
+        config = placed(config, self._shop.identity)
+        return msgspec.structs.replace(config, service=self._offered(config))
 
-    async def _apply(self, config: AgentConfig, before: AgentConfig | None = None) -> Changes:
-        """Go from the running configuration to this one by the smallest change."""
+    def _offered(self, config: AgentConfig) -> tuple[Service, ...]:
+        return tuple(each for each in config.service if each.name not in self._paused.names)
+
+    def _load_identity(self, config: AgentConfig) -> None:
+        """Read who this agent is; without `[gateway]` that says where to go."""
+        self._member.load(config)
+        self._shop.identity = self._member.identity
+        self._places = self._shop.places = self._member.placed(self._places)
+        if config.gateway is None and self._member.identity is None:
+            message = f"{NOT_REGISTERED}, and waits for it: ground2cloud register"
+            log(_log, logging.WARNING, "not-registered", message)
+
+    async def _rejoin(self) -> None:
+        """Take up what has become of the registration."""
+        async with self._changing:
+            before, was = self._effective(self._config), self._shop.identity
+            self._load_identity(self._config)
+            now = self._shop.identity
+            if now == was:
+                return
+            number = None if now is None else now.registration
+            if number is not None and (was is None or was.registration != number):
+                log(_log, logging.INFO, "registered", f"this agent is registration {number}")
+            anew = was is not None and now is not None and not now.shares_lanes(was)
+            await self._apply(self._config, before, anew=anew)
+            self._watch_files()
+
+    async def _apply(
+        self, config: AgentConfig, before: AgentConfig | None = None, *, anew: bool = False
+    ) -> Changes:
+        """Go from the running configuration to this one by the smallest change, or `anew`."""
         before = before or self._effective(self._config)
+        if (config.gateway is None) != (self._config.gateway is None):
+            self._load_identity(config)
         after = self._effective(config)
         changes = diff(before, after)
         places = locate(config, self._path, os.environ)
         if changes.paths_changed:
             message = "[paths] takes effect when ground2cloud is started again"
             log(_log, logging.WARNING, "restart-needed", message)
-        self._places = dataclasses.replace(places, state=self._places.state, run=self._places.run)
+        places = dataclasses.replace(places, state=self._places.state, run=self._places.run)
+        self._places = self._member.placed(places)
         self._config = self._shop.config = config
         self._shop.places = self._places
         if changes.log_changed:
             self._owner.apply(config.log, self._places.log_file)
         if changes.api_changed and self._api is not None:
             await self._api.move(config.api.listen)
-        if changes.gateway_or_ssh_changed:
+        if changes.gateway_or_ssh_changed or anew:
             await self._fleet.rebuild(after.service)
         else:
             if changes.backoff_changed:
                 self._fleet.respecify()
             await self._fleet.change(changes)
-        self._checks.set(after.service)
+        self._checks.set(self._offered(config))
+        self._member.news()
         if changes:
             log(_log, logging.INFO, "reloaded", f"configuration applied: {describe(changes)}")
         return changes
@@ -292,7 +337,14 @@ class Agent:
         run = self._supervisor.run_of(transition.name)
         self._lane_log.transition(lane, transition, run, self._gateway)
         verdict = transition.after.verdict
+        if transition.after.state is State.READY:
+            self._member.way.worked()
+            self._member.news()
         if transition.after.state in {State.BACKOFF, State.BLOCKED} and verdict is not None:
+            was_ready = transition.before.state is State.READY
+            if self._member.ended(lane.dialled, verdict, was_ready=was_ready):
+                # Not for the sake of a rest: nobody has been asked there yet.
+                asyncio.get_running_loop().call_soon(self._supervisor.changed, lane.name)
             if self._config.ssh.session == "auto" and lane.is_session_unwanted(verdict):
                 self._shop.sessions.remember(self._shop.server)
                 message = f"{self._gateway} allows no session beside the forwards: going on with -N"
@@ -314,49 +366,27 @@ class Agent:
         if path == self._path:
             self._spawn(self.reload())
             return
+        if path == self._member.path:
+            self._spawn(self._rejoin())
+            return
         log(_log, logging.INFO, "file-changed", f"{path.name} changed; blocked lanes try again")
         for name in self._supervisor.names:
             self._supervisor.changed(name)
 
     def _watch_files(self) -> None:
         places = self._places
-        keys = [places.identity_file]
+        keys = [places.identity_file, self._member.path]
         others = [places.known_hosts] if places.known_hosts is not None else []
         self._watch.watch([self._path, *others], keys=keys)
 
-    def _service_statuses(self) -> dict[str, ServiceStatus]:
-        statuses: dict[str, ServiceStatus] = {}
-        for service in self._config.service:
-            lane = self._fleet.lane_of(service.name)
-            child = self._supervisor.child(lane.name) if lane is not None else None
-            run = self._supervisor.run_of(lane.name) if lane is not None else None
-            check = self._checks.get(service.name)
-            statuses[service.name] = report.service_status(service, lane, child, run, check)
-        return statuses
-
     def _summary(self) -> str:
-        return report.summary(self._service_statuses())
-
-    def _usage(self, name: str) -> Usage | None:
-        run = self._supervisor.run_of(name)
-        if run is None or run.pid is None:
-            return None
-        meter = self._meters.get(name)
-        if meter is None or meter.pid != run.pid:
-            try:
-                meter = self._meters[name] = Meter(run.pid)
-            except psutil.Error:
-                return None
-        return meter.look(self._fleet.lanes[name].ports)
+        return self._overview.summary(self._config)
 
     async def _settle(self) -> None:
         """Wait until no lane is on its way any more, or for as long as a person would."""
-        moving = {State.STARTING, State.DRAINING}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_TIMEOUT):
-                while any(
-                    self._supervisor.child(name).state in moving for name in self._fleet.lanes
-                ):
+                while self._fleet.is_moving:
                     await self._moved.wait()
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:

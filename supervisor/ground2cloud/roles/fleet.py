@@ -43,6 +43,12 @@ class Fleet:
                 return lane
         return None
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether a lane is on its way from one state to another."""
+        moving = {State.STARTING, State.DRAINING}
+        return any(self._supervisor.child(name).state in moving for name in self.lanes)
+
     async def rebuild(self, services: tuple[Service, ...]) -> None:
         """Put all services on lane 1 and begin a new run of it."""
         for name in [name for name in self.lanes if name != "lane1" or not services]:
@@ -77,6 +83,8 @@ class Fleet:
         """Let a service go its own way whose port fails a lane that it shares."""
         service = next((each for each in lane.services if each.remote_port == port), None)
         if service is None or len(lane.services) == 1 or not self._hurts(lane, verdict, port):
+            return
+        if not self._has_room:
             return
         lane.services = tuple(each for each in lane.services if each is not service)
         name = self._free_name()
@@ -119,7 +127,7 @@ class Fleet:
         lane = self.lane_of(edit.new.name)
         if lane is None:
             return
-        live = self._is_ready(lane) and edit.new.remote_port not in lane.poisoned
+        live = self._is_ready(lane) and lane.may_add(edit.new)
         _put(lane, edit)
         if not (live and await lane.live_change(edit.old, edit.new)):
             self._replace(lane)
@@ -129,14 +137,25 @@ class Fleet:
         if lane is None:
             self._open("lane1", (service,))
         elif self._is_ready(lane):
-            poisoned = service.remote_port in lane.poisoned
-            if not poisoned and await lane.live_change(None, service):
+            if lane.may_add(service) and await lane.live_change(None, service):
                 lane.services = (*lane.services, service)
-            else:
+            elif self._has_room:
                 self._open(self._free_name(), (service,))
+            else:
+                await self.rebuild((*self._services, service))
         else:
             lane.services = (*lane.services, service)
             self._replace(lane)
+
+    @property
+    def _services(self) -> tuple[Service, ...]:
+        return tuple(each for lane in self.lanes.values() for each in lane.services)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether one more lane has a slot of its own; a plain sshd has no slots to share."""
+        identity = self._shop.registered
+        return identity is None or len(self.lanes) < len(identity.slots)
 
     def _open(self, name: str, services: tuple[Service, ...]) -> None:
         self.lanes[name] = lane = Lane(name, services, self._shop)

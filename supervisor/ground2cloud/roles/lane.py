@@ -5,12 +5,13 @@ one service on a living lane goes through OpenSSH's control socket where there i
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ground2cloud.config.identity import Endpoint, Identity
 from ground2cloud.config.locations import Locations
-from ground2cloud.config.model import AgentConfig, Service
+from ground2cloud.config.model import AgentConfig, Gateway, Service
 from ground2cloud.core.backoff import BackoffPolicy
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.heartbeat import Heartbeat
@@ -22,8 +23,18 @@ from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.judging import LaneContext, refused
 from ground2cloud.openssh.observer import LaneObserver
 from ground2cloud.openssh.program import SshProgram, find_ssh
-from ground2cloud.openssh.render import Places, argv, check_argv, known_hosts_line, lane_config
+from ground2cloud.openssh.quoting import bracketed
+from ground2cloud.openssh.render import (
+    Places,
+    argv,
+    authority_line,
+    check_argv,
+    known_hosts_line,
+    lane_config,
+)
 from ground2cloud.rendering.atomic import write_atomic
+from ground2cloud.roles.registration.placing import NOT_REGISTERED, slot_of
+from ground2cloud.roles.registration.way import Way
 from ground2cloud.roles.sessions import Sessions
 
 _log = logging.getLogger(__name__)
@@ -32,24 +43,55 @@ START_GRACE = 30.0
 """Seconds beyond the connect timeout for authentication and forwards of a slow server."""
 
 
+async def _no_claim(_slot: str) -> None:
+    """A plain sshd knows no claims."""
+
+
 @dataclass
 class Shop:
     """What all lanes of an agent share; `config` and `places` are replaced at a reload.
 
-    `on_unserved` is called with the port of an application that ssh could not reach.
+    `on_unserved` is called with the port of an application that ssh could not reach. For a
+    registered agent `identity` says who it is, `way` which endpoint to dial, and `claim` waits
+    until a slot is free to take.
     """
 
     config: AgentConfig
     places: Locations
     sessions: Sessions
     on_unserved: Callable[[int], None]
+    identity: Identity | None = None
+    way: Way = field(default_factory=Way)
+    claim: Callable[[str], Awaitable[None]] = _no_claim
     _ssh: SshProgram | None = None
     _asked: str = ""
 
     @property
+    def gateway(self) -> Gateway:
+        """Where to dial, and as whom: what the file says, else the identity and its endpoint."""
+        if self.config.gateway is not None:
+            return self.config.gateway
+        endpoint = self.way.current
+        assert self.identity is not None, "no lane is made before the agent is registered"
+        assert endpoint is not None, "an identity has an endpoint"
+        return Gateway(host=endpoint.host, ssh_port=endpoint.port, user=self.identity.user)
+
+    @property
+    def address(self) -> str:
+        """The gateway's address for people."""
+        if self.config.gateway is None and self.identity is None:
+            return f"none: {NOT_REGISTERED}"
+        return f"{bracketed(self.gateway.host)}:{self.gateway.ssh_port}"
+
+    @property
+    def registered(self) -> Identity | None:
+        """The identity, where it is what counts."""
+        return self.identity if self.config.gateway is None else None
+
+    @property
     def server(self) -> str:
         """The account on the gateway, as a name for it: `user@host:port`."""
-        gateway = self.config.gateway
+        gateway = self.gateway
         return f"{gateway.user}@{gateway.host}:{gateway.ssh_port}"
 
     @property
@@ -71,7 +113,7 @@ class Shop:
     @property
     def context(self) -> LaneContext:
         """What the verdicts name in their messages."""
-        gateway, hops = self.config.gateway, self.config.ssh.jump
+        gateway, hops = self.gateway, self.config.ssh.jump
         return LaneContext(
             host=gateway.host,
             port=gateway.ssh_port,
@@ -81,6 +123,7 @@ class Shop:
             pinned=gateway.host_key is not None,
             jumps=tuple(hop.host for hop in jump.parse(hops)) if hops else (),
             session=self.held,
+            registered=self.registered is not None,
         )
 
     @property
@@ -109,8 +152,9 @@ class Lane:
 
     `poisoned` holds the remote ports that this connection must not forward again; `taken_since`
     when a port was first found taken; `confirmed_at` when the gateway confirmed a forward that was
-    added to the living lane; `failed_at` when a run last ended without being asked to. `observer`
-    and `heartbeat` are those of the newest run.
+    added to the living lane; `failed_at` when a run last ended without being asked to. Of the
+    newest run are `observer`, `heartbeat`, the endpoint it `dialled`, and the ports that it is
+    `permitted` since it logged in; None for any port.
     """
 
     name: str
@@ -124,14 +168,29 @@ class Lane:
     failed_at: float | None = None
     was_ready: bool = False
     session: str = "unknown"
+    dialled: Endpoint | None = None
+    permitted: frozenset[int] | None = None
     observer: LaneObserver | None = None
     heartbeat: Heartbeat | None = None
     _tagged: bool = False
+    _context: LaneContext | None = None
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
         """The services as ssh's forwards."""
-        return tuple(forward_of(service) for service in self.services)
+        return tuple(self._forward(service) for service in self.services)
+
+    @property
+    def slot(self) -> str | None:
+        """The address that it binds on its gateway; None where each service says it."""
+        identity = self.shop.registered
+        return None if identity is None else slot_of(self.name, identity.slots)
+
+    def may_add(self, service: Service) -> bool:
+        """Whether the living connection could take this service up."""
+        port = service.remote_port
+        permitted = self.permitted is None or port in self.permitted
+        return permitted and port not in self.poisoned
 
     @property
     def ports(self) -> frozenset[int]:
@@ -154,14 +213,14 @@ class Lane:
             prepare=self._prepare,
             observe=self._observe,
             limits=self.shop.limits,
-            refused=lambda words: refused(words, self.shop.context),
+            refused=lambda words: refused(words, self._context or self.shop.context),
             env=system.CHILD_ENVIRONMENT,
         )
 
     def _observe(self) -> LaneObserver:
         self.observer = LaneObserver(
             self.forwards,
-            self.shop.context,
+            self._context or self.shop.context,
             tagged=self._tagged,
             on_application_failure=lambda _host, port: self.shop.on_unserved(port or 0),
         )
@@ -175,15 +234,28 @@ class Lane:
         socket = self._control_path(ssh)
         if socket is not None:
             control.remove_stale(socket)
-        line = known_hosts_line(shop.config.gateway)
-        changed = line is not None and write_atomic(shop.known_hosts, line)
+        identity = shop.registered
+        if identity is not None:
+            await self._ask_for_slot(identity)
+        if shop.config.gateway is None and shop.identity is None:
+            raise RefusedError(Verdict(Outcome.PERMANENT, "not-registered", NOT_REGISTERED))
+        self._context = shop.context
+        changed = self._write_known_hosts()
         held = shop.held
         self.session = "unknown" if held else "none"
         file = run / f"{self.name}.ssh_config"
-        places = Places(file, shop.places.identity_file, (shop.known_hosts,), socket)
+        places = Places(
+            file, shop.places.identity_file, (shop.known_hosts,), socket, _next_key(shop)
+        )
         try:
             text = lane_config(
-                shop.config.gateway, shop.config.ssh, self.forwards, places, ssh, aes=has_aes()
+                shop.gateway,
+                shop.config.ssh,
+                self.forwards,
+                places,
+                ssh,
+                aes=has_aes(),
+                alias=identity.host_alias if identity is not None else None,
             )
         except ValueError as error:
             # What only this very ssh can't express: a quotation mark in a path, before 8.7.
@@ -196,6 +268,22 @@ class Lane:
             changed,
             heartbeat=float(shop.config.ssh.server_alive_interval) if held else None,
         )
+
+    async def _ask_for_slot(self, identity: Identity) -> None:
+        """Claim the slot; a lane with a name of its own (the doctor's) takes nothing away."""
+        slot = slot_of(self.name, identity.slots)
+        if self.name.startswith("lane"):
+            await self.shop.claim(slot)
+        self.dialled = self.shop.way.current
+        self.permitted = frozenset(identity.ports.values())
+
+    def _write_known_hosts(self) -> bool:
+        shop, identity = self.shop, self.shop.registered
+        if identity is not None:
+            line: str | None = authority_line(identity.host_alias, identity.host_ca)
+        else:
+            line = known_hosts_line(shop.gateway)
+        return line is not None and write_atomic(shop.known_hosts, line)
 
     def _control_path(self, ssh: SshProgram) -> Path | None:
         if not ssh.control_socket:
@@ -213,7 +301,7 @@ class Lane:
         socket = self._control_path(ssh)
         if socket is None:
             return False
-        answer = await _order(socket, drop, add)
+        answer = await self._order(socket, drop, add)
         if not answer:
             if add is not None:
                 self.poisoned.add(add.remote_port)
@@ -223,22 +311,30 @@ class Lane:
             self.confirmed_at[add.name] = monotonic()
         return True
 
+    async def _order(
+        self, socket: Path, drop: Service | None, add: Service | None
+    ) -> control.Answer:
+        if drop is not None and add is not None:
+            return await control.move(socket, self._forward(drop), self._forward(add))
+        if drop is not None:
+            return await control.cancel(socket, self._forward(drop))
+        assert add is not None
+        return await control.forward(socket, self._forward(add))
 
-async def _order(socket: Path, drop: Service | None, add: Service | None) -> control.Answer:
-    if drop is not None and add is not None:
-        return await control.move(socket, forward_of(drop), forward_of(add))
-    if drop is not None:
-        return await control.cancel(socket, forward_of(drop))
-    assert add is not None
-    return await control.forward(socket, forward_of(add))
+    def _forward(self, service: Service) -> Forward:
+        """The service as ssh's forward."""
+        return Forward(
+            name=service.name,
+            bind=self.slot or service.remote_bind,
+            port=service.remote_port,
+            host=service.host,
+            target_port=service.port,
+        )
 
 
-def forward_of(service: Service) -> Forward:
-    """The service as ssh's forward."""
-    return Forward(
-        name=service.name,
-        bind=service.remote_bind,
-        port=service.remote_port,
-        host=service.host,
-        target_port=service.port,
-    )
+def _next_key(shop: Shop) -> Path | None:
+    """The key of a rotation that goes on: until it is proven the gateway may take either."""
+    identity = shop.registered
+    if identity is None or identity.next_key is None:
+        return None
+    return shop.places.state / identity.next_key

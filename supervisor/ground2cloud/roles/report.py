@@ -44,34 +44,54 @@ def lane_status(lane: Lane, child: Child, run: Run | None, usage: Usage | None) 
         memory=usage.memory if usage is not None else None,
         connections=usage.connections if usage is not None else None,
         bytes_read=usage.bytes_read if usage is not None else None,
+        slot=lane.slot,
     )
 
 
 def service_status(
-    service: Service, lane: Lane | None, child: Child | None, run: Run | None, check: Check | None
+    service: Service,
+    lane: Lane | None,
+    child: Child | None,
+    run: Run | None,
+    check: Check | None,
+    *,
+    waits_for: str = "",
 ) -> ServiceStatus:
-    """What is known of a service now; `lane` is None for a paused one."""
+    """What is known of a service now.
+
+    `lane` is None for a paused one, and for one that can't have a lane because it `waits_for`
+    something.
+    """
     ready = child is not None and child.state is State.READY
     state: Literal["up", "down", "paused"] = "up" if ready else "down"
+    idle = waits_for or "paused"
     return ServiceStatus(
         name=service.name,
         kind=str(service.kind),
         target=address(service.host, service.port),
-        remote=address(service.remote_bind, service.remote_port),
-        state="paused" if lane is None else state,
+        remote=_remote(service, lane),
+        state="paused" if lane is None and not waits_for else state,
         lane=lane.name if lane is not None else None,
         lights=Lights(
-            ssh=_ssh_light(lane, child, run),
-            listener=_listener_light(service, lane, ready=ready),
+            ssh=_ssh_light(lane, child, run, idle),
+            listener=_listener_light(service, lane, idle, ready=ready),
             path=NO_PATH,
             application=_application_light(check),
         ),
     )
 
 
-def _ssh_light(lane: Lane | None, child: Child | None, run: Run | None) -> Light:
+def _remote(service: Service, lane: Lane | None) -> str:
+    """Where the gateway listens for it; empty as long as it has no port."""
+    if not service.remote_port:
+        return ""
+    slot = lane.slot if lane is not None else None
+    return address(slot or service.remote_bind, service.remote_port)
+
+
+def _ssh_light(lane: Lane | None, child: Child | None, run: Run | None, idle: str) -> Light:
     if lane is None or child is None:
-        return Light("unknown", None, "paused")
+        return Light("unknown", None, idle)
     if child.state is State.READY:
         answered = run.heartbeat.answered_at if run is not None else None
         return Light("up", iso_at(answered or lane.ready_at))
@@ -79,9 +99,9 @@ def _ssh_light(lane: Lane | None, child: Child | None, run: Run | None) -> Light
     return Light("down", iso_at(child.since), detail or str(child.state))
 
 
-def _listener_light(service: Service, lane: Lane | None, *, ready: bool) -> Light:
+def _listener_light(service: Service, lane: Lane | None, idle: str, *, ready: bool) -> Light:
     if lane is None:
-        return Light("unknown", None, "paused")
+        return Light("unknown", None, idle)
     if ready:
         return Light("up", iso_at(lane.confirmed_at.get(service.name, lane.ready_at)))
     return Light("down", iso_at(lane.failed_at), "no forward without ssh")

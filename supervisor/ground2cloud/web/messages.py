@@ -56,6 +56,7 @@ class LaneStatus(Struct, frozen=True, kw_only=True):
     memory: int | None = None
     connections: int | None = None
     bytes_read: int | None = None
+    slot: str | None = None
 
 
 class ServiceStatus(Struct, frozen=True, kw_only=True):
@@ -70,8 +71,33 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     lights: Lights
 
 
+class RegistrationStatus(Struct, frozen=True, kw_only=True):
+    """The agent as a registration of its gateway; `id` is None as long as it is none.
+
+    `light` says whether the backchannel answers; without it lanes go on as they are. `clock_skew`
+    is the gateway's clock less this machine's in seconds, `round_trip` that of the last call.
+    `rotating`: a new key is made and not proven yet. `problem` and `hint` say what a person should
+    do.
+    """
+
+    id: int | None = None
+    name: str = ""
+    slots: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    backchannel: str = ""
+    light: Light = Light()
+    clock_skew: float | None = None
+    round_trip: float | None = None
+    rotating: bool = False
+    problem: str = ""
+    hint: str = ""
+
+
 class Status(Struct, frozen=True, kw_only=True):
-    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now."""
+    """Everything `ground2cloud status` shows. `problems` are those of the file as it is now.
+
+    `registration` is None where the file says where the gateway is.
+    """
 
     version: str
     pid: int
@@ -86,6 +112,7 @@ class Status(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     memory: int | None = None
     cpu_percent: float | None = None
+    registration: RegistrationStatus | None = None
 
 
 class Answer(Struct, frozen=True):

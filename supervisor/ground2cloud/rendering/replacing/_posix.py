@@ -28,6 +28,17 @@ def replace(source: Path, target: Path) -> None:
     source.replace(target)
 
 
+def give_to_owner(path: Path) -> None:
+    """Give a file to the owner of its directory, where this account is root and may.
+
+    A command that an administrator runs writes what a service's own account has to read.
+    """
+    with contextlib.suppress(OSError):
+        owner, found = path.parent.stat(), path.lstat()
+        if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (found.st_uid, found.st_gid):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def settle(directory: Path) -> None:
     """Flush a directory's entries to the disk; a file system that can't has done what it can."""
     with contextlib.suppress(OSError):

@@ -1,16 +1,20 @@
 """The whole chain, link by link, as the findings come in."""
 
+import dataclasses
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ground2cloud.applications.probe import probe
+from ground2cloud.config.identity import Identity
 from ground2cloud.config.load import load_agent
 from ground2cloud.config.locations import Locations, locate
 from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.errors import ConfigError
-from ground2cloud.roles.doctor import local, login, network
+from ground2cloud.roles.doctor import local, login, network, registration
 from ground2cloud.roles.doctor.finding import NOT_TRIED, Finding, Result, bad, good, timed, unknown
+from ground2cloud.roles.registration.placing import placed
+from ground2cloud.roles.registration.store import Store
 from ground2cloud.web.messages import Status
 
 _APPLICATION_TIMEOUT = 5.0
@@ -43,14 +47,22 @@ async def _gateway(
     config: AgentConfig, path: Path, places: Locations, status: Status | None
 ) -> AsyncIterator[Finding]:
     """Walk to the gateway. What only ssh can prove is tried when all that it needs is there."""
-    needed = [
-        await timed(local.look_for_ssh(config)),
-        await timed(local.look_at_key(config, places)),
-    ]
-    for finding in needed:
+    needed = [await timed(local.look_for_ssh(config))]
+    yield needed[0]
+    identity = None
+    if config.gateway is None:
+        finding, identity = registration.look_at_identity(places)
         yield finding
+        if identity is None:
+            for step in ("key", "files", *network.STEPS, *login.STEPS, "backchannel"):
+                yield unknown(step, NOT_TRIED)
+            return
+        config, places = placed(config, identity), _with_identity(places, identity)
+    needed.append(await timed(local.look_at_key(config, places)))
+    yield needed[-1]
     yield local.look_at_files(path, places)
-    async for finding in network.walk(config):
+    walk = network.walk(config) if identity is None else _walk(config, identity)
+    async for finding in walk:
         yield finding
         needed.append(finding)
     broken = any(finding.result is Result.BAD for finding in needed)
@@ -60,9 +72,21 @@ async def _gateway(
         why = NOT_TRIED if broken else "there is no service to offer"
         found = [unknown(step, why) for step in login.STEPS]
     else:
-        found = await login.log_in(config, places)
+        found = await login.log_in(config, places, identity)
     for finding in found:
         yield finding
+    if identity is not None:
+        yield await timed(registration.look_at_backchannel(identity))
+
+
+def _walk(config: AgentConfig, identity: Identity) -> AsyncIterator[Finding]:
+    return network.walk_endpoints(config, identity.endpoint)
+
+
+def _with_identity(places: Locations, identity: Identity) -> Locations:
+    store = Store(places.state)
+    key = store.state / identity.key
+    return dataclasses.replace(places, identity_file=key, known_hosts=store.known_hosts)
 
 
 async def _application(service: Service) -> Finding:

@@ -2,10 +2,12 @@
 
 from msgspec.structs import replace
 
+from ground2cloud.config.identity import Identity
 from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig
 from ground2cloud.roles.doctor.finding import NOT_TRIED, Finding, Result, good, unknown
 from ground2cloud.roles.doctor.trial import try_lane
+from ground2cloud.roles.registration.way import ELSEWHERE
 from ground2cloud.web.messages import LaneStatus, Status
 
 STEPS = ("host key", "login", "forward")
@@ -33,9 +35,17 @@ BROKEN = {
 """By the reason of a verdict, the link that it shows to be broken. The links before it hold."""
 
 
-async def log_in(config: AgentConfig, places: Locations) -> list[Finding]:
-    """Find out by a login of our own."""
-    trial = await try_lane(config, places)
+async def log_in(
+    config: AgentConfig, places: Locations, identity: Identity | None = None
+) -> list[Finding]:
+    """Find out by a login of our own; of a registered agent at its first endpoint that lets it."""
+    trial = await try_lane(config, places, identity=identity)
+    if identity is not None:
+        for endpoint in identity.endpoint[1:]:
+            if trial.verdict is None or trial.verdict.reason not in ELSEWHERE:
+                break
+            there = replace(identity, endpoint=(endpoint,))
+            trial = await try_lane(config, places, identity=there)
     if trial.verdict is None:
         return _proved(config, trial.seconds)
     verdict = trial.verdict
@@ -59,6 +69,8 @@ def _trouble(lane: LaneStatus) -> str:
 def _proved(config: AgentConfig, seconds: float | None) -> list[Finding]:
     ports = ", ".join(f"{one.remote_bind}:{one.remote_port}" for one in config.service)
     forward = good(_FORWARD, f"the gateway listens on {ports}")
+    if not config.service:
+        forward = unknown(_FORWARD, "there is no service to offer")
     return [*(good(step, _GOOD[step]) for step in STEPS[:-1]), replace(forward, seconds=seconds)]
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ground2cloud.applications.connect import connect, resolve
-from ground2cloud.config.model import AgentConfig
+from ground2cloud.config.identity import Endpoint
+from ground2cloud.config.model import AgentConfig, Gateway
 from ground2cloud.core.clock import monotonic
 from ground2cloud.logs.escape import printable
 from ground2cloud.openssh import jump
@@ -40,6 +41,7 @@ def first_target(config: AgentConfig) -> Target | None:
         hop = jump.parse(config.ssh.jump)[0]
         return Target(hop.host, hop.port, f"the jump host {hop.host}", timeout)
     gateway = config.gateway
+    assert gateway is not None, "of a registered agent each endpoint is put in its place"
     return Target(gateway.host, gateway.ssh_port, f"the gateway {gateway.host}", timeout)
 
 
@@ -64,6 +66,29 @@ async def walk(config: AgentConfig) -> AsyncIterator[Finding]:
         return
     with connection:
         yield await timed(_listen(target, connection))
+
+
+async def walk_endpoints(
+    config: AgentConfig, endpoints: tuple[Endpoint, ...]
+) -> AsyncIterator[Finding]:
+    """Look at the endpoints of a registered agent's gateway up to the first that is good.
+
+    One that is not is told without being called broken, as long as another one is good.
+    """
+    for number, endpoint in enumerate(endpoints, 1):
+        gateway = Gateway(host=endpoint.host, ssh_port=endpoint.port)
+        found = [each async for each in walk(replace(config, gateway=gateway))]
+        broken = any(each.result is Result.BAD for each in found)
+        if broken and number < len(endpoints):
+            found = [
+                unknown(each.step, f"{each.message}; trying the next endpoint", each.hint)
+                for each in found
+                if each.result is Result.BAD
+            ]
+        for each in found:
+            yield each
+        if not broken:
+            return
 
 
 async def _look_up(target: Target) -> Finding:

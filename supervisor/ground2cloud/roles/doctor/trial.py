@@ -3,9 +3,11 @@
 import asyncio
 import dataclasses
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ground2cloud.config.identity import Identity
 from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig
 from ground2cloud.core.clock import monotonic, wall
@@ -27,17 +29,31 @@ class Trial(NamedTuple):
     seconds: float
 
 
-async def try_lane(config: AgentConfig, places: Locations) -> Trial:
-    """Log in and ask for the forward of every service, as the agent would."""
+async def try_lane(
+    config: AgentConfig,
+    places: Locations,
+    *,
+    identity: Identity | None = None,
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> Trial:
+    """Log in and ask for the forward of every service, as the agent would.
+
+    Args:
+        config: the services with their ports.
+        places: key and known_hosts as they are to be used.
+        identity: of a registered agent; its first endpoint is dialled, and its last slot bound.
+        meanwhile: what to do before it is ended, if it is ready.
+    """
     # Short: OpenSSH's control socket lies in it, and its path may have 90 bytes.
     with tempfile.TemporaryDirectory(prefix="g2c-") as run:
         own = dataclasses.replace(places, run=Path(run))
         sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
-        shop = Shop(config, own, sessions, on_unserved=lambda _port: None)
-        return await _run_once(Lane(_NAME, config.service, shop))
+        shop = Shop(config, own, sessions, on_unserved=lambda _port: None, identity=identity)
+        shop.way.set(identity.endpoint if identity is not None else ())
+        return await _run_once(Lane(_NAME, config.service, shop), meanwhile)
 
 
-async def _run_once(lane: Lane) -> Trial:
+async def _run_once(lane: Lane, meanwhile: Callable[[], Awaitable[None]] | None) -> Trial:
     decided: asyncio.Future[State] = asyncio.get_running_loop().create_future()
 
     def note(transition: Transition) -> None:
@@ -50,6 +66,9 @@ async def _run_once(lane: Lane) -> Trial:
         supervisor.start(lane.spec())
         state = await decided  # within the lane's own start_timeout
         verdict = None if state is State.READY else supervisor.child(_NAME).verdict
-        return Trial(verdict, monotonic() - begun)
+        seconds = monotonic() - begun
+        if verdict is None and meanwhile is not None:
+            await meanwhile()
+        return Trial(verdict, seconds)
     finally:
         await supervisor.close()
