@@ -87,10 +87,22 @@ def exchange(
 
 
 def _connect(address: tuple[str, int], deadline: float, now: Callable[[], float]) -> socket.socket:
-    """Connect, and leave the handshake what is left of the time."""
-    plain = socket.create_connection(address, timeout=_left(deadline, now))
-    plain.settimeout(max(deadline - now(), _LEAST))
-    return plain
+    """Connect to the first of the host's addresses that answers, and leave time for the rest.
+
+    Each gets its share of the time that is left: an IPv6 that leads nowhere must not use it up.
+    """
+    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    failed: OSError = TimeoutError()
+    for place, (*_, where) in enumerate(found):
+        share = _left(deadline, now) / (len(found) - place + 1)
+        try:
+            plain = socket.create_connection((str(where[0]), int(where[1])), timeout=share)
+        except OSError as error:
+            failed = error
+        else:
+            plain.settimeout(max(deadline - now(), _LEAST))
+            return plain
+    raise failed
 
 
 def _is_whole(response: http.client.HTTPResponse, content: bytes) -> bool:

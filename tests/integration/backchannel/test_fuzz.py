@@ -19,7 +19,7 @@ from ground2cloud.backchannel.openapi import document
 from tests.lab.fake_desk import JOIN, TOKEN, Place, serving
 
 SCHEMA = schemathesis.openapi.from_dict(document())
-EXAMPLES = 30
+EXAMPLES = 20
 BY_NAME = {call.name: call for call in CALLS}
 WITH_INPUT = [call.name for call in CALLS if call.request is not None]
 

@@ -138,3 +138,13 @@ def test_an_old_protocol_is_refused(real: Certificates, tmp_path: Path) -> None:
     ):
         client_of(port, real).unregister()
     assert requests == []
+
+
+def test_a_name_with_an_address_that_does_not_answer_is_reached_at_the_next(
+    tmp_path: Path,
+) -> None:
+    """`localhost` is ::1 as well on most machines, and nobody listens there."""
+    here = Certificates(tmp_path, ("localhost",), clock.wall())
+    with lying(here.context, saying(http(b'{"registration":1001}'))) as (port, _):
+        client = Client("localhost", port, pin=here.pin, authority=here.authority, token=TOKEN)
+        assert client.unregister().registration == 1001
