@@ -86,7 +86,7 @@ _REFUSED = re.compile(rf"Failed publickey for .{{1,200}} {_FROM} ssh2: (?P<key>\
 _CHILD = re.compile(r"User child is on pid (?P<child>\d{1,10})")
 _NO_LISTEN = re.compile(
     r"Received request from (?P<source>\S{1,64}) port \d{1,5} to remote forward to"
-    rf" (?:host (?P<address>\S{{1,255}}) {_PORT}|path .*), but the request was denied\."
+    rf" (?:host (?P<address>\S{{0,255}}) {_PORT}|path .*), but the request was denied\."
 )
 _NO_CONNECT = re.compile(
     r"refused (?:local|streamlocal) port forward: originator .{0,120}?, target (?P<place>.{1,255})"
