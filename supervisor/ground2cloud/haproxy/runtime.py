@@ -1,0 +1,177 @@
+"""Tells a running router what changed, and asks it what it does.
+
+What is told here is forgotten with the process: the files of `render` must say the same when it
+starts or reloads. Changes are small and atomic one by one; `replace_map` is atomic as a whole.
+"""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ground2cloud.haproxy import maps, reading
+from ground2cloud.haproxy.reading import Call, Usage
+from ground2cloud.haproxy.routes import RouterSettings, pool
+from ground2cloud.haproxy.wire import RouterError, ask, word
+
+assert sys.platform != "win32"
+
+_PAYLOAD = 8000
+"""Bytes of a payload: command and payload have to fit a buffer of 16 KiB."""
+
+_AT_ONCE = 100
+"""Commands on one line."""
+
+_ABSENT = ("entry not found", "key not found")
+
+
+def master_socket(settings: RouterSettings) -> Path:
+    """The master's socket, through which workers from before a reload are reached."""
+    return settings.runtime_socket.with_name("master.sock")
+
+
+class Runtime:
+    """The router's runtime socket.
+
+    Every method raises `RouterError` when the router can't be reached, does not answer within
+    `timeout` seconds, or refuses; and ValueError for what can't be a key or value of a map.
+    """
+
+    def __init__(self, settings: RouterSettings, *, timeout: float = 5.0) -> None:
+        self._socket = settings.runtime_socket
+        self._master = master_socket(settings)
+        self._slots = settings.slots
+        self._timeout = timeout
+
+    async def alive(self) -> bool:
+        """Whether it answers."""
+        try:
+            return "Name: HAProxy" in await self._ask("show info")
+        except RouterError:
+            return False
+
+    async def show_map(self, name: str) -> dict[str, str]:
+        """Return what stands in a map."""
+        answer = await self._ask(f"show map {word(name)}")
+        if answer.startswith("Unknown map"):
+            raise RouterError(f"the router has no map {name}")
+        return reading.entries(answer)
+
+    async def set_map(self, name: str, key: str, value: str) -> None:
+        """Change an entry, or add it."""
+        entry = f"map {word(name)} {word(key)} {word(value)}"
+        answer = await self._ask(f"set {entry}")
+        if answer.lower().startswith(_ABSENT):
+            answer = await self._ask(f"add {entry}")
+        _expect_nothing(answer)
+
+    async def del_map(self, name: str, key: str) -> bool:
+        """Remove an entry; answer whether there was one."""
+        answer = await self._ask(f"del map {word(name)} {word(key)}")
+        if answer.lower().startswith(_ABSENT):
+            return False
+        _expect_nothing(answer)
+        return True
+
+    async def replace_map(self, name: str, entries: Mapping[str, str]) -> None:
+        """Make `entries` all there is in a map, in one moment."""
+        answer = await self._ask(f"prepare map {word(name)}")
+        version = answer.rpartition(" ")[2]
+        if not version.isdecimal():
+            raise RouterError(f"the router did not prepare {name}: {answer[:200]}")
+        for payload in _payloads(entries):
+            _expect_nothing(await self._ask(f"add map @{version} {name} <<\n{payload}"))
+        _expect_nothing(await self._ask(f"commit map @{version} {name}"))
+
+    async def server_state(self, route: str) -> tuple[str, ...]:
+        """Return the slots that a route uses now, empty also for a route that isn't there."""
+        value = (await self.show_entry(maps.ROUTES, route)) or ""
+        numbers = value.rpartition(maps.SEPARATOR)[2]
+        return tuple(self._slots[int(number) - 1] for number in numbers.split("_") if number)
+
+    async def set_server(self, route: str, slot: str, *, up: bool) -> None:
+        """Let a route use a slot for new connections, or no longer; those that last go on."""
+        used = set(await self.server_state(route))
+        await self.set_slots(route, (used | {slot}) if up else (used - {slot}))
+
+    async def set_slots(self, route: str, slots: Iterable[str]) -> None:
+        """Let a route use exactly these slots for new connections."""
+        value = await self.show_entry(maps.ROUTES, route)
+        if value is None:
+            raise RouterError(f"the router has no route {route}")
+        kept = value.rpartition(maps.SEPARATOR)[0]
+        named = pool(tuple(slots), self._slots)
+        await self.set_map(maps.ROUTES, route, f"{kept}{maps.SEPARATOR}{named}")
+
+    async def show_entry(self, name: str, key: str) -> str | None:
+        """Return the value of one key of a map; None if it has none."""
+        answer = await self._ask(f"get map {word(name)} {word(key)}")
+        if "found=yes" not in answer:
+            return None
+        return answer.partition('value="')[2].partition('"')[0]
+
+    async def stats(self) -> dict[str, Usage]:
+        """Return what went over every route that was used; counted anew after a reload."""
+        return reading.usages(await self._ask("show table routes"))
+
+    async def calls(self) -> tuple[Call, ...]:
+        """Return the connections that last, of the present worker and of those before a reload."""
+        found = [
+            reading.calls(await self._ask_worker(pid, f"show map {maps.CALLS}"))
+            for pid in await self._workers()
+        ]
+        return tuple(itertools.chain.from_iterable(found))
+
+    async def kill_sessions(self, route: str) -> int:
+        """End the lasting connections of a route; answer how many."""
+        return await self._kill(lambda call: call.route == route)
+
+    async def kill_element(self, element: int) -> int:
+        """End the lasting connections of an element; answer how many."""
+        return await self._kill(lambda call: call.element == element)
+
+    async def _kill(self, doomed: Callable[[Call], bool]) -> int:
+        count = 0
+        for pid in await self._workers():
+            answer = await self._ask_worker(pid, f"show map {maps.CALLS}")
+            callers = [(c.source, c.source_port) for c in reading.calls(answer) if doomed(c)]
+            if not callers:
+                continue
+            sessions = reading.sessions(await self._ask_worker(pid, "show sess"))
+            found = [sessions[caller] for caller in callers if caller in sessions]
+            for some in _batches(found, _AT_ONCE):
+                commands = "; ".join(f"@!{pid} shutdown session {session}" for session in some)
+                await ask(self._master, commands, self._timeout)
+            count += len(found)
+        return count
+
+    async def _workers(self) -> tuple[int, ...]:
+        return reading.workers(await ask(self._master, "show proc", self._timeout))
+
+    async def _ask_worker(self, pid: int, command: str) -> str:
+        return await ask(self._master, f"@!{pid} {command}", self._timeout)
+
+    async def _ask(self, command: str) -> str:
+        return await ask(self._socket, command, self._timeout)
+
+
+def _expect_nothing(answer: str) -> None:
+    if answer:
+        raise RouterError(f"the router refused: {answer[:200]}")
+
+
+def _payloads(entries: Mapping[str, str]) -> Iterator[str]:
+    payload = ""
+    for key, value in entries.items():
+        line = f"{word(key)} {word(value)}\n"
+        if len(payload) + len(line) > _PAYLOAD:
+            yield payload
+            payload = ""
+        payload += line
+    if payload:
+        yield payload
+
+
+def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

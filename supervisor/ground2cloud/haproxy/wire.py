@@ -1,0 +1,67 @@
+"""One command to one HAProxy over a Unix socket, one answer: bounded in size and in time.
+
+Every command is a connection of its own that is closed for writing behind it; that ends the answer
+on the runtime socket and on the master's socket alike.
+"""
+
+import asyncio
+import contextlib
+import re
+import sys
+from pathlib import Path
+
+from ground2cloud.errors import Ground2CloudError
+
+assert sys.platform != "win32"
+
+ANSWER_LIMIT = 64 * 1024 * 1024
+"""Bytes of an answer: statistics of 100,000 routes are 12 MB."""
+
+_WORD = re.compile(r"[A-Za-z0-9_.:/|,@#-]{1,2000}")
+
+
+class RouterError(Ground2CloudError):
+    """The router did not do what it was told, or did not answer."""
+
+
+async def ask(path: Path, command: str, timeout: float) -> str:  # noqa: ASYNC109 - this function keeps the bound
+    """Send one command and return the answer without the empty lines around it.
+
+    Raises:
+        RouterError: no answer within `timeout` seconds, or too much of it.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                writer.write(command.encode() + b"\n")
+                writer.write_eof()
+                return (await _read(reader)).strip("\n")
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except TimeoutError as error:
+        raise RouterError(f"the router did not answer within {timeout:g} s") from error
+    except OSError as error:
+        raise RouterError(f"the router can't be reached: {error.strerror or error}") from error
+
+
+def word(text: str) -> str:
+    """Return `text` if it is one word to HAProxy: nothing in it ends, splits or escapes anything.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"not a word for the router: {text[:80]!r}")
+    return text
+
+
+async def _read(reader: asyncio.StreamReader) -> str:
+    answer = bytearray()
+    while chunk := await reader.read(65536):
+        answer += chunk
+        if len(answer) > ANSWER_LIMIT:
+            raise RouterError("the router's answer is too long")
+    return answer.decode("utf-8", "replace")
