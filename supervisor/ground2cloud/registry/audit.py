@@ -115,7 +115,7 @@ def _is_torn(descriptor: int) -> bool:
     if not size:
         return False
     with contextlib.suppress(PermissionError):
-        os.chmod(descriptor, _MODE)  # noqa: PTH101 - a descriptor has no Path
+        os.chmod(descriptor, _MODE)
     return _size_without_end(descriptor) == size
 
 

@@ -71,7 +71,7 @@ def test_each_registration_is_whole_or_absent_and_what_was_answered_is_there(
     answered: dict[str, str] = {}
     chance = random.Random(4)
     while len(todo) > 1:
-        count = min(chance.randint(8, 20), len(todo) - 1)
+        count = min(chance.randint(12, 28), len(todo) - 1)
         with program(url) as process:
             process.give(list(todo.items())[: count + 3])
             lines = [process.stdout.readline() for _ in range(count)]
@@ -103,6 +103,7 @@ def test_two_processes_share_one_registry(registry: Registry, url: str) -> None:
         two.give(reversed(tokens.items()))
         while len(registry.registrations()) < COUNT:  # reading goes on beside the writing
             assert registry.changes() <= 2 * COUNT
+            time.sleep(0.05)
         answers = [read_answers(process.stdout.readlines()) for process in (one, two)]
         assert [one.wait(), two.wait()] == [0, 0]
     for name in tokens:
