@@ -116,6 +116,10 @@ class GatewaySshd:
         assert running.pid is not None
         return running.pid
 
+    def reasons(self) -> set[str]:
+        """Return why its runs ended so far."""
+        return {each.after.verdict.reason for each in self.transitions if each.after.verdict}
+
     # Its registrations ------------------------------------------------------------------------
 
     def register(

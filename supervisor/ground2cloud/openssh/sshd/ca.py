@@ -24,7 +24,7 @@ _PUBLIC = re.compile(r"(?P<key>ssh-ed25519 AAAA[A-Za-z0-9+/]+={0,2})(?: .*)?\s*"
 _FINGERPRINT = re.compile(r"^\d+ (SHA256:\S+) ")
 _CERTIFIED = re.compile(r"Public key: ED25519-CERT (SHA256:\S+)")
 _SIGNED_BY = re.compile(r"Signing CA: ED25519 (SHA256:\S+)")
-_PRINCIPALS = re.compile(r"Principals: *\n((?: {8,}.*\n)*)")
+_PRINCIPALS = re.compile(r"Principals: *\n((?: {16}.*\n)*)")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 

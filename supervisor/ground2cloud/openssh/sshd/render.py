@@ -59,8 +59,12 @@ def check_argv(program: SshdProgram, config_file: Path) -> tuple[str, ...]:
 
 
 def _search(grep: str, file: Path) -> str:
-    # sshd cuts this line into words itself and expands each: %k is the key that was offered.
-    return f"{_quoted(quoting.path(Path(grep)))} -F -m1 -- %k {_path(file, expands=True)}"
+    # sshd cuts this line into words itself and expands each: %k is the key that was offered. The
+    # first one it takes as it is, and it must begin with a slash.
+    program = quoting.path(Path(grep))
+    if any(character in program for character in " \t\"'"):
+        raise ValueError(f"{grep!r} can't be written in sshd_config")
+    return f"{program} -F -m1 -- %k {_path(file, expands=True)}"
 
 
 def _path(path: Path, *, expands: bool = False) -> str:
