@@ -6,18 +6,17 @@ takes its workers along.
 """
 
 import signal
-import sys
 from pathlib import Path
 
+from ground2cloud.haproxy.observer import refused
 from ground2cloud.haproxy.program import HaproxyProgram
 from ground2cloud.haproxy.render import CONFIG
-from ground2cloud.haproxy.routes import RouterSettings
-from ground2cloud.haproxy.runtime import master_socket
+from ground2cloud.haproxy.routes import RouterSettings, master_socket
 
-assert sys.platform != "win32"
+__all__ = ["RELOAD_SIGNAL", "argv", "check_argv", "refused"]
 
-RELOAD_SIGNAL = signal.SIGUSR2
-"""To the master, after the files were replaced and `check_argv` was content."""
+RELOAD_SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
+"""To the master, after the files were replaced and `check_argv` was content; None on Windows."""
 
 
 def argv(program: HaproxyProgram, settings: RouterSettings, directory: Path) -> tuple[str, ...]:

@@ -1,14 +1,13 @@
 """From backends and keys to the router's maps. Pure.
 
-| map | key | value |
-|---|---|---|
-| `names.map` | `1001`, `postgres-1001`, `1001/postgres` | `1001/postgres` |
-| `routes.map` | `1001/postgres` | port, kind and pool: `11081\\|http\\|1_3` |
-| `keys.map` | SHA-256 of a key | element, end, connections, rate, networks: `7\\|0\\|10\\|50\\|::1/128` |
-| `grants.map` | `SHA-256/1001` or `SHA-256/1001/postgres` | `1` |
-| `plain.map` | a tunnel port | `1001/postgres` |
+    names.map   1001, postgres-1001 or 1001/postgres        1001/postgres
+    routes.map  1001/postgres       port, kind, pool:       11081|postgresql|1_3
+    keys.map    SHA-256 of a key    element, end, connections, rate, networks:
+                                                            7|0|10|50|10.0.0.0/8,::1/128
+    grants.map  SHA-256/1001 or SHA-256/1001/postgres       1
+    plain.map   11081               1001/postgres
 
-In a value 0 stands for no limit and an empty field for nothing.
+0 stands for no limit, an empty pool for no slot.
 """
 
 import ipaddress

@@ -53,12 +53,13 @@ async def find_haproxy(program: str = "haproxy") -> HaproxyProgram | Verdict:
         `haproxy-unusable`.
     """
     places = os.pathsep.join((os.environ.get("PATH", os.defpath), *_BESIDE_PATH))
-    path = shutil.which(program, path=places)
-    if path is None:
+    found = shutil.which(program, path=places)
+    if found is None:
         message = f"there is no program {program!r} on this machine"
         return Verdict(Outcome.PERMANENT, "haproxy-missing", message, INSTALL_HINT)
+    path = os.path.abspath(found)  # noqa: ASYNC240, PTH100 - takes no time; keeps symlinks
     answer = await oneshot.run((path, "-vv"), timeout=_TIMEOUT)
-    return judge(os.path.abspath(path), answer.out or answer.err)  # noqa: PTH100 - keeps symlinks
+    return judge(path, answer.out or answer.err)
 
 
 def judge(path: str, words: str) -> HaproxyProgram | Verdict:

@@ -21,7 +21,9 @@ MOST_NETWORKS = 32
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HASH = re.compile(r"[0-9A-F]{64}")
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
 _LOG_TARGET = re.compile(r"[A-Za-z0-9._:/@\[\]-]{1,200}")
 _UNQUOTABLE = re.compile(r"['\x00-\x1f\x7f]")
 _SOCKET_BYTES = 90  # of a Unix socket's 108: HAProxy binds it under a longer name first
@@ -264,3 +266,8 @@ def pools(known: Sequence[str]) -> Iterator[tuple[str, tuple[tuple[int, str], ..
     for size in range(1, len(known) + 1):
         for members in itertools.combinations(numbered, size):
             yield pool([address for _, address in members], known), members
+
+
+def master_socket(settings: RouterSettings) -> Path:
+    """The master's socket, through which workers from before a reload are reached."""
+    return settings.runtime_socket.with_name("master.sock")

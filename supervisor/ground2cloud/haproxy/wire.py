@@ -7,12 +7,9 @@ on the runtime socket and on the master's socket alike.
 import asyncio
 import contextlib
 import re
-import sys
 from pathlib import Path
 
 from ground2cloud.errors import Ground2CloudError
-
-assert sys.platform != "win32"
 
 ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes of an answer: statistics of 100,000 routes are 12 MB."""
@@ -20,7 +17,7 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 _WORD = re.compile(r"[A-Za-z0-9_.:/|,@#-]{1,2000}")
 
 
-class RouterError(Ground2CloudError):
+class RuntimeSocketError(Ground2CloudError):
     """The router did not do what it was told, or did not answer."""
 
 
@@ -28,11 +25,11 @@ async def ask(path: Path, command: str, timeout: float) -> str:  # noqa: ASYNC10
     """Send one command and return the answer without the empty lines around it.
 
     Raises:
-        RouterError: no answer within `timeout` seconds, or too much of it.
+        RuntimeSocketError: no answer within `timeout` seconds, or too much of it.
     """
     try:
         async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_unix_connection(path)
+            reader, writer = await _connect(path)
             try:
                 writer.write(command.encode() + b"\n")
                 writer.write_eof()
@@ -42,9 +39,20 @@ async def ask(path: Path, command: str, timeout: float) -> str:  # noqa: ASYNC10
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except TimeoutError as error:
-        raise RouterError(f"the router did not answer within {timeout:g} s") from error
+        raise RuntimeSocketError(f"the router did not answer within {timeout:g} s") from error
     except OSError as error:
-        raise RouterError(f"the router can't be reached: {error.strerror or error}") from error
+        raise RuntimeSocketError(
+            f"the router can't be reached: {error.strerror or error}"
+        ) from error
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    # asyncio.open_unix_connection in the words that type checkers know on every platform.
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.create_unix_connection(lambda: protocol, str(path))
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 def word(text: str) -> str:
@@ -63,5 +71,5 @@ async def _read(reader: asyncio.StreamReader) -> str:
     while chunk := await reader.read(65536):
         answer += chunk
         if len(answer) > ANSWER_LIMIT:
-            raise RouterError("the router's answer is too long")
+            raise RuntimeSocketError("the router's answer is too long")
     return answer.decode("utf-8", "replace")
