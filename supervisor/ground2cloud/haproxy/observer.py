@@ -30,7 +30,7 @@ _PORT_HINT = (
 )
 
 
-class Observer:
+class RouterObserver:
     """One run; a new one is made for every start (`core.spec.Observer`).
 
     Args:
