@@ -26,8 +26,9 @@ class LaneView(Struct, frozen=True, kw_only=True):
 class TunnelView(Struct, frozen=True, kw_only=True):
     """A service of a registration, with its tunnel port and what the router carried for it.
 
-    `requests` (HTTP) and `connections` (CONNECT) since the router's start; bytes as the caller
-    sends (`bytes_in`) and gets (`bytes_out`). None where the router can't be asked.
+    `requests` counts requests, CONNECTs and plain connections since the router's last reload,
+    `open` those that last now; bytes as the caller sends (`bytes_in`) and gets (`bytes_out`). None
+    where the router can't be asked.
     """
 
     name: str
@@ -35,7 +36,7 @@ class TunnelView(Struct, frozen=True, kw_only=True):
     port: int
     lights: Lights
     requests: int | None = None
-    connections: int | None = None
+    open: int | None = None
     bytes_in: int | None = None
     bytes_out: int | None = None
 

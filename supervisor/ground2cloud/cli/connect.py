@@ -1,0 +1,113 @@
+"""`ground2cloud connect`: a local port that leads to an application behind a gateway."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from ground2cloud.cli.settings import Settings, common_options
+from ground2cloud.errors import Ground2CloudError
+
+_ROUTE = re.compile(r"[1-9][0-9]{0,9}(/[a-z0-9][a-z0-9_-]{0,62})?")
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+_PORTS = {"http": 80, "https": 443}
+
+
+@click.command()
+@common_options
+@click.argument("route", metavar="ROUTE")
+@click.option("--gateway", required=True, metavar="URL", help="http://HOST or https://HOST.")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the element key.",
+)
+@click.option(
+    "--key-env", metavar="NAME", help="Environment variable with the element key, instead."
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:0",
+    show_default=True,
+    help="Where to take connections; port 0 takes a free one.",
+)
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Whom to trust with https.")
+@click.pass_obj
+def connect(
+    settings: Settings,
+    *,
+    route: str,
+    gateway: str,
+    key_file: Path | None,
+    key_env: str | None,
+    listen: str,
+    ca_file: Path | None,
+) -> int:
+    """Open a local port that leads to an application behind a gateway.
+
+    ROUTE is a registration and a service, such as 1001/postgres. For programs that can't go through
+    a gateway by themselves, such as database drivers: they connect to the local port. Runs until
+    Ctrl-C, on the caller's machine; the bytes of these connections pass through this process.
+    """
+    del settings
+    from ground2cloud.roles.connecting import Target  # noqa: PLC0415 - or --help would load it
+
+    if not _ROUTE.fullmatch(route):
+        raise Ground2CloudError(f'"{route}" is no route', "such as 1001/postgres, or 1001")
+    url = urlsplit(gateway if "://" in gateway else f"http://{gateway}")
+    if url.scheme not in _PORTS or not url.hostname or not _HOST.fullmatch(url.hostname):
+        raise Ground2CloudError(f'"{gateway}" is no gateway', "such as https://g2c.example.com")
+    tls = None
+    if url.scheme == "https":
+        import ssl  # noqa: PLC0415 - 20 ms that the others do without
+
+        tls = ssl.create_default_context(cafile=ca_file)
+    target = Target(
+        url.hostname, url.port or _PORTS[url.scheme], tls, route, _read_key(key_file, key_env)
+    )
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(target, *_split(listen)))
+    return 0
+
+
+async def _run(target: object, host: str, port: int) -> None:
+    from ground2cloud.roles import connecting  # noqa: PLC0415 - as above
+
+    assert isinstance(target, connecting.Target)
+    try:
+        server = await connecting.serve(target, host, port)
+    except OSError as error:
+        raise Ground2CloudError(f"can't listen at {host}:{port}: {error.strerror}") from None
+    async with server:
+        name, number = server.sockets[0].getsockname()[:2]
+        click.echo(f"{name}:{number} leads to {target.route}")
+        await server.serve_forever()
+
+
+def _read_key(file: Path | None, variable: str | None) -> str:
+    if (file is None) == (variable is None):
+        raise Ground2CloudError(
+            "say where the element key is: --key-file or --key-env",
+            "not in an argument: every user of a machine can read those",
+        )
+    try:
+        text = file.read_text("utf-8") if file is not None else os.environ.get(variable or "", "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Ground2CloudError(f"can't read {file}: {error}") from None
+    if not _KEY.fullmatch(text.strip()):
+        raise Ground2CloudError(f"there is no element key in {file or variable}")
+    return text.strip()
+
+
+def _split(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004 - the last port
+        raise Ground2CloudError(f'"{listen}" is not HOST:PORT', "such as 127.0.0.1:5432")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -1,0 +1,53 @@
+"""`ground2cloud gateway check`: is the configuration good, and is there what it needs?"""
+
+import asyncio
+
+import click
+import msgspec
+
+from ground2cloud.cli.gateway.opening import config_path, require_gateway, say
+from ground2cloud.cli.settings import Settings, common_options
+from ground2cloud.config.load import load_gateway
+from ground2cloud.errors import EXIT_FAILURE, ConfigError, Problem
+
+
+class _Result(msgspec.Struct):
+    ok: bool
+    file: str
+    problems: tuple[Problem, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@click.command()
+@common_options
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def check(settings: Settings, *, as_json: bool) -> int:
+    """Say whether the configuration file is good, and whether sshd and HAProxy are there.
+
+    Names everything that is wrong. The exit code is 78 if the file can't be used, 1 if a program
+    is missing.
+    """
+    require_gateway()
+    from ground2cloud.roles.gateway.programs import missing  # noqa: PLC0415 - or --help loads it
+
+    path = config_path(settings)
+    try:
+        config = load_gateway(path)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        _print(_Result(ok=False, file=str(path), problems=error.problems))
+        return error.exit_code
+    lacks = asyncio.run(missing(config))
+    if as_json:
+        _print(_Result(ok=not lacks, file=str(path), missing=tuple(lacks)))
+    else:
+        say(f"{path.name}: good")
+        for line in lacks:
+            say(f"missing: {line}", err=True)
+    return EXIT_FAILURE if lacks else 0
+
+
+def _print(result: _Result) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2))

@@ -1,0 +1,174 @@
+"""A local port that leads through a gateway's router, for database drivers that speak no CONNECT.
+
+It runs on the caller's machine. The rule that no byte passes through Python is the agent's and the
+gateway's; a driver that can't speak CONNECT needs something that does, and a system tool (socat)
+would have the key in its arguments, where every user of the machine reads it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import ssl
+from dataclasses import dataclass, field
+
+from ground2cloud.errors import Ground2CloudError
+from ground2cloud.logs.fields import log
+
+_log = logging.getLogger(__name__)
+
+HEAD_LIMIT = 16 * 1024
+"""Bytes of an answer's head."""
+
+TIMEOUT = 30.0
+"""Seconds for the gateway to lead a connection to the application."""
+
+_CHUNK = 256 * 1024
+_BODY_LIMIT = 2000
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+_ERROR = re.compile(rb"\r\nGround2Cloud-Error: *([a-z0-9-]{1,63})\r\n", re.IGNORECASE)
+_MESSAGE = re.compile(r'"message": *"([^"\\]{1,300})"')
+
+
+class RouteRefusedError(Ground2CloudError):
+    """The gateway does not lead there; `reason` is its slug (`wrong-key`), or the status code."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to go.
+
+    Args:
+        host, port: the gateway's router.
+        tls: how to check its certificate; None for no TLS.
+        route: `1001/postgres`.
+        key: the element key.
+    """
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    route: str
+    key: str = field(repr=False)
+
+    def head(self) -> bytes:
+        """The request that asks for the way."""
+        number, _, service = self.route.partition("/")
+        name = f"{service}-{number}" if service else number
+        return (
+            f"CONNECT {name}:1 HTTP/1.1\r\nHost: {name}:1\r\n"
+            f"Ground2Cloud-Route: {self.route}\r\n"
+            f"Proxy-Authorization: Bearer {self.key}\r\n\r\n"
+        ).encode("ascii")
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(target: Target) -> Streams:
+    """Open a connection to the application.
+
+    Raises:
+        RouteRefusedError: the gateway does not lead there.
+        Ground2CloudError: the gateway can't be reached, or what answers is none.
+    """
+    where = f"{target.host}:{target.port}"
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await asyncio.open_connection(
+                target.host, target.port, ssl=target.tls, limit=HEAD_LIMIT
+            )
+            writer.write(target.head())
+            await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            await _require_way(head, reader)
+    except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        await close(writer)
+        raise _unreachable(where, error) from error
+    except BaseException:
+        await close(writer)
+        raise
+    return reader, writer
+
+
+async def serve(target: Target, host: str, port: int) -> asyncio.Server:
+    """Listen, and lead every connection through the gateway.
+
+    Raises:
+        OSError: it can't listen there.
+    """
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_lead(target, (reader, writer)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return await asyncio.start_server(accept, host, port)
+
+
+async def close(writer: asyncio.StreamWriter | None) -> None:
+    """Close what is open; what the other side thinks of it doesn't matter any more."""
+    if writer is not None:
+        writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await writer.wait_closed()
+
+
+async def _lead(target: Target, near: Streams) -> None:
+    try:
+        far = await connect(target)
+    except Ground2CloudError as error:
+        log(_log, logging.WARNING, "not-led", error.message)
+        near[1].transport.abort()  # a reset: the driver is to see an error, not an early end
+        return
+    ways = [_carry(near[0], far[1]), _carry(far[0], near[1])]
+    try:
+        await asyncio.gather(*ways)
+    except OSError:
+        near[1].transport.abort()
+        far[1].transport.abort()
+    finally:
+        await close(near[1])
+        await close(far[1])
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes on until the end, and then the end."""
+    while chunk := await reader.read(_CHUNK):
+        writer.write(chunk)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
+    else:
+        writer.close()
+
+
+async def _require_way(head: bytes, reader: asyncio.StreamReader) -> None:
+    status = _STATUS.match(head)
+    if status is None:
+        raise Ground2CloudError("what answers there is no gateway")
+    if status[1] == b"200":
+        return
+    slug = _ERROR.search(head)
+    reason = slug[1].decode() if slug else status[1].decode()
+    body = (await reader.read(_BODY_LIMIT)).decode("utf-8", "replace")
+    words = _MESSAGE.search(body)
+    raise RouteRefusedError(reason, f"{reason}: {words[1]}" if words else reason)
+
+
+def _unreachable(where: str, error: Exception) -> Ground2CloudError:
+    match error:
+        case TimeoutError():
+            text = f"the gateway {where} gives no answer"
+        case OSError():
+            text = f"the gateway {where} can't be reached: {error.strerror or error}"
+        case _:
+            text = f"what answers at {where} is no gateway"
+    return Ground2CloudError(text)

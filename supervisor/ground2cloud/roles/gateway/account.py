@@ -1,0 +1,149 @@
+"""As whom the gateway runs: an account without privileges, never root by accident.
+
+The only privilege it may need is that of ports below 1024, and that is all that is kept. util-linux
+changes the account: its `setpriv` does in one step what is easily done half.
+"""
+
+import os
+import pwd
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ground2cloud.errors import EXIT_CONFIG, Ground2CloudError
+from ground2cloud.rendering.atomic import make_private_directory
+
+assert sys.platform != "win32"
+
+_PRIVILEGED = 1024
+_MARK = "GROUND2CLOUD_BECAME"
+
+
+class AccountError(Ground2CloudError):
+    """The gateway can't run as this account."""
+
+    exit_code = EXIT_CONFIG
+
+
+def current() -> str:
+    """Name the account of this process; its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def must_change(user: str | None) -> bool:
+    """Whether this process, if it is root's, has to become another account first.
+
+    Raises:
+        AccountError: it is root's and nobody said whose it shall be, or another's than was said.
+    """
+    if os.geteuid() != 0:
+        if user is not None and user != current():
+            raise AccountError(
+                f"gateway.user is {user}, but this is {current()}",
+                f"run it as {user} or as root, or leave gateway.user out",
+            )
+        return False
+    if user is None:
+        raise AccountError(
+            "a gateway does not run as root unless it is told which account to become",
+            'set user in [gateway], such as user = "ground2cloud"'
+            " (useradd --system --create-home --shell /bin/sh ground2cloud)",
+        )
+    return user != "root"
+
+
+def become(user: str) -> None:
+    """Become the account in this process, for good and without any privilege.
+
+    Raises:
+        AccountError: there is no such account.
+    """
+    entry = _entry(user)
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+    os.environ["HOME"] = entry.pw_dir
+
+
+def exec_as(
+    user: str, arguments: Iterable[str], *, directories: Iterable[Path], ports: Iterable[int]
+) -> None:
+    """Begin the program anew as the account; returns only by raising.
+
+    Args:
+        user: the account.
+        arguments: of `ground2cloud`.
+        directories: made for the account where they are missing.
+        ports: on which it will listen.
+
+    Raises:
+        AccountError: there is no such account, or no setpriv.
+        OSError: a directory can't be made.
+    """
+    entry = _entry(user)
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise AccountError(
+            "there is no setpriv on this machine (util-linux)", f"start it as {user} instead"
+        )
+    if os.environ.get(_MARK):
+        raise AccountError(f"setpriv did not become {user}")
+    for directory in directories:
+        give(directory, user)
+    privileges = "-all,+net_bind_service" if min(ports) < _PRIVILEGED else "-all"
+    argv = [
+        setpriv,
+        f"--reuid={entry.pw_uid}",
+        f"--regid={entry.pw_gid}",
+        "--init-groups",
+        "--no-new-privs",
+        f"--inh-caps={privileges}",
+        f"--ambient-caps={privileges}",
+        f"--bounding-set={privileges}",
+        "--",
+        sys.executable,
+        "-m",
+        "ground2cloud",
+        *arguments,
+    ]
+    environment = {**os.environ, "HOME": entry.pw_dir, "USER": user, _MARK: "1"}
+    os.execve(setpriv, argv, environment)  # noqa: S606 - no shell is meant
+
+
+def _entry(user: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(user)
+    except KeyError:
+        raise AccountError(
+            f"there is no account {user}",
+            f"useradd --system --create-home --shell /bin/sh {user}",
+        ) from None
+
+
+def group_of(user: str) -> int:
+    """Return the number of the account's own group.
+
+    Raises:
+        AccountError: there is no such account.
+    """
+    return _entry(user).pw_gid
+
+
+def give(directory: Path, user: str) -> None:
+    """Make a directory for the account where it is missing; one that exists is left as it is.
+
+    Raises:
+        AccountError: there is no such account.
+        OSError: it can't be made.
+    """
+    if directory.exists():
+        return
+    entry = _entry(user)
+    # Those above it are everybody's to pass through, or the account could not reach its own.
+    directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_private_directory(directory)
+    os.chown(directory, entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,302 @@
+"""The gateway's end of the backchannel: what each call does. Implements `messages.Desk`."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ground2cloud.backchannel import messages
+from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.backchannel.messages import Caller
+from ground2cloud.core.clock import monotonic, wall
+from ground2cloud.logs.fields import log
+from ground2cloud.openssh.sshd.claims import Claimed
+from ground2cloud.registry import errors as registry
+from ground2cloud.registry.audit import Audit
+from ground2cloud.registry.records import Registration
+from ground2cloud.registry.store import Registry
+from ground2cloud.roles.gateway import derive
+from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.keyring import Keyring
+from ground2cloud.roles.gateway.lanes import Lanes
+from ground2cloud.roles.gateway.refusals import refusal, unavailable
+from ground2cloud.roles.gateway.reports import Report, Reports
+
+_log = logging.getLogger(__name__)
+
+ON_THE_WAY = 0.2
+"""Seconds that a claim may have been on its way: a lane that came meanwhile is spared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What every agent is told about this gateway."""
+
+    user: str
+    endpoints: tuple[messages.Endpoint, ...]
+    host_ca: str
+    host_alias: str
+
+
+class GatewayDesk:
+    """Answers the agents.
+
+    Args:
+        facts: what every agent is told.
+        book: the registry.
+        keyring: puts keys in force.
+        lanes: who is logged in.
+        reports: what agents tell of themselves.
+        audit: the audit log.
+        on_routes: called when what the router knows may have changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        facts: Facts,
+        book: Book,
+        keyring: Keyring,
+        lanes: Lanes,
+        reports: Reports,
+        audit: Audit,
+        on_routes: Callable[[], None],
+    ) -> None:
+        self.facts = facts
+        self._book = book
+        self._keyring = keyring
+        self._lanes = lanes
+        self._reports = reports
+        self._audit = audit
+        self._on_routes = on_routes
+        self.claims: Counter[str] = Counter()
+        """How claims ended, since the start."""
+
+    def note_refusal(self, call: str, slug: str, source: str) -> None:
+        """Take a refusal by the server itself to the audit log."""
+        self._audit.write("refused", wall(), call=call, reason=str(slug), address=source)
+
+    async def authenticate(self, token_hash: str) -> int | None:
+        """Answer which registration has this agent token; None when nobody has it."""
+        try:
+            return (await self._book.ask(lambda it: it.by_token(token_hash))).id
+        except registry.RefusedError as error:
+            if error.reason == "revoked":
+                raise refusal(error) from error
+            return None
+        except registry.RegistryError as error:
+            raise unavailable() from error
+
+    async def register(
+        self, join_hash: str, token_hash: str, request: messages.RegisterRequest, source: str
+    ) -> messages.Registered:
+        """Make a registration, or repeat the answer to exactly this request."""
+        services = [(each.name, each.kind) for each in request.services]
+
+        def register(it: Registry) -> Registration:
+            return it.register(
+                join_hash,
+                request.key,
+                request.name or "agent",
+                services,
+                agent_token_hash=token_hash,
+                now=wall(),
+            )
+
+        try:
+            made = await self._change("register", register, source)
+        except RefusedError as error:
+            again = await self._repeated(error, token_hash, request.key)
+            if again is None:
+                raise
+            return self._registered(again)
+        self._lanes.claims.unbar(made.id)
+        await self._in_force()
+        self._on_routes()
+        self._reports.see(made.id, wall(), source, request.version)
+        self._audit.write(
+            "registered",
+            wall(),
+            registration=made.id,
+            name=made.name,
+            address=source,
+            services=[service.name for service in made.services],
+            ports=[service.port for service in made.services],
+        )
+        return self._registered(made)
+
+    async def set_services(
+        self, caller: Caller, request: messages.ServicesRequest
+    ) -> messages.ServicesAnswer:
+        """Take over the services as they are configured now."""
+        wanted = [(each.name, each.kind) for each in request.services]
+        before = self._book.registrations.get(caller.registration)
+        if before is not None and [(s.name, s.kind) for s in before.services] == wanted:
+            return messages.ServicesAnswer(services=derive.allotted(before))
+        changed = await self._change(
+            "set-services",
+            lambda it: it.set_services(caller.registration, wanted, wall()),
+            caller.source,
+            caller.registration,
+        )
+        await self._in_force()
+        self._on_routes()
+        self._audit.write(
+            "services-set",
+            wall(),
+            registration=caller.registration,
+            address=caller.source,
+            services=[service.name for service in changed.services],
+            ports=[service.port for service in changed.services],
+        )
+        return messages.ServicesAnswer(services=derive.allotted(changed))
+
+    async def claim(
+        self, caller: Caller, slot: str, request: messages.ClaimRequest
+    ) -> messages.ClaimAnswer:
+        """End the stale holder of a slot of the caller, and say when to dial."""
+        mine = self._mine(caller)
+        if slot not in mine.slots:
+            self._audit.write(
+                "claim-refused",
+                wall(),
+                registration=mine.id,
+                slot=slot,
+                reason=str(Slug.SLOT_UNKNOWN),
+                address=caller.source,
+            )
+            raise RefusedError(Slug.SLOT_UNKNOWN, f"{slot} is no slot of registration {mine.id}")
+        ports = {service.port for service in mine.services}
+        older_than = request.older_than + (ON_THE_WAY if request.older_than else 0.0)
+        claim = await self._lanes.claim(mine.id, slot, ports, older_than)
+        self.claims[str(claim.outcome)] += 1
+        self._audit.write(
+            "claim",
+            wall(),
+            registration=mine.id,
+            slot=slot,
+            outcome=str(claim.outcome),
+            holder=claim.holder or None,
+            took=round(claim.took, 3),
+            address=caller.source,
+        )
+        if claim.outcome in {Claimed.FOREIGN, Claimed.STUCK}:
+            what = claim.holder or "a session that does not end"
+            message = f"a port of slot {slot} is held by {what}"
+            raise RefusedError(Slug.CONFLICT, message, "the gateway's operator has to end it")
+        load = min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        admission = self._lanes.pacing.ask(mine.id, monotonic(), load=load)
+        holder = {Claimed.ENDED: "ended", Claimed.SPARED: "kept"}.get(claim.outcome, "none")
+        return messages.ClaimAnswer(holder=holder, dial_in=admission.wait)  # type: ignore[arg-type] # one of the three
+
+    async def heartbeat(
+        self, caller: Caller, request: messages.HeartbeatRequest
+    ) -> messages.HeartbeatAnswer:
+        """Note how the agent is."""
+        mine = self._mine(caller)
+        self._reports.take(mine.id, Report(monotonic(), wall(), caller.source, request))
+        return messages.HeartbeatAnswer(
+            next_in=self._reports.next_in(len(self._book.registrations)),
+            endpoints=self.facts.endpoints,
+            keys=tuple(key for key in (mine.key, mine.next_key) if key is not None),
+        )
+
+    async def probe(self, caller: Caller, request: messages.ProbeRequest) -> messages.ProbeAnswer:
+        """Say that this version of the gateway sends nothing down a lane by itself."""
+        del caller, request
+        return messages.ProbeAnswer(result="not-supported")
+
+    async def propose_key(self, caller: Caller, request: messages.KeyRequest) -> messages.KeyAnswer:
+        """Let a second key log in; the first ends when the second has carried a lane."""
+        mine = self._mine(caller)
+        if request.key == mine.key:
+            return messages.KeyAnswer(state="proven")
+        if request.key != mine.next_key:
+            await self._change(
+                "propose-key",
+                lambda it: it.propose_key(mine.id, request.key),
+                caller.source,
+                mine.id,
+            )
+            await self._in_force()
+            self._audit.write("key-proposed", wall(), registration=mine.id, address=caller.source)
+        return messages.KeyAnswer(state="proposed")
+
+    async def unregister(self, caller: Caller) -> messages.Unregistered:
+        """Forget the caller and end its lanes."""
+        identity = caller.registration
+        try:
+            await self._book.forget(identity, wall())
+        except registry.RefusedError as error:
+            raise refusal(error) from error
+        except registry.RegistryError as error:
+            raise unavailable() from error
+        self._lanes.claims.bar(identity)
+        await self._in_force()
+        self._on_routes()
+        await self._lanes.end(identity)
+        self._reports.forget(identity)
+        self._audit.write("unregistered", wall(), registration=identity, address=caller.source)
+        return messages.Unregistered(registration=identity)
+
+    def _registered(self, made: Registration) -> messages.Registered:
+        return messages.Registered(
+            registration=made.id,
+            name=made.name,
+            user=self.facts.user,
+            endpoints=self.facts.endpoints,
+            host_ca=self.facts.host_ca,
+            host_alias=self.facts.host_alias,
+            slots=made.slots,
+            services=derive.allotted(made),
+        )
+
+    async def _in_force(self) -> None:
+        """Have the keys in force; an agent that is refused for it repeats its call."""
+        try:
+            await self._keyring.publish()
+        except OSError as error:
+            text = f"the keys can't be written: {error.strerror or error}"
+            log(_log, logging.ERROR, "keys-unwritten", text)
+            raise unavailable() from error
+
+    def _mine(self, caller: Caller) -> Registration:
+        found = self._book.registrations.get(caller.registration)
+        if found is None or found.revoked_at is not None:
+            raise RefusedError(Slug.REVOKED, "this registration is gone or was revoked")
+        return found
+
+    async def _repeated(
+        self, error: RefusedError, token_hash: str, key: str
+    ) -> Registration | None:
+        """Answer the registration that the very same request made, whose answer got lost."""
+        if error.slug != Slug.JOIN_USED:
+            return None
+        try:
+            made = await self._book.ask(lambda it: it.by_token(token_hash))
+        except (registry.RefusedError, registry.RegistryError):
+            return None
+        return made if made.key == key else None
+
+    async def _change(
+        self,
+        call: str,
+        change: Callable[[Registry], Registration],
+        source: str,
+        registration: int | None = None,
+    ) -> Registration:
+        try:
+            return await self._book.change(change)
+        except registry.RefusedError as error:
+            self._audit.write(
+                "refused",
+                wall(),
+                call=call,
+                reason=error.reason,
+                registration=registration,
+                address=source,
+            )
+            raise refusal(error) from error
+        except registry.RegistryError as error:
+            raise unavailable() from error

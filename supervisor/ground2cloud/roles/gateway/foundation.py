@@ -1,0 +1,112 @@
+"""What a gateway stands on: its registry, its two CAs, its audit log; made where it is missing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ground2cloud.backchannel.tls import Certificates
+from ground2cloud.config.gateway_model import GatewayConfig
+from ground2cloud.config.locations import GatewayLocations
+from ground2cloud.core.clock import wall
+from ground2cloud.openssh.sshd import ca
+from ground2cloud.registry.audit import Audit
+from ground2cloud.registry.database import sqlite_url
+from ground2cloud.registry.records import PortRange
+from ground2cloud.registry.store import Registry
+from ground2cloud.rendering.atomic import make_private_directory
+
+REGISTRY_FILE = "registry.sqlite"
+AUDIT_FILE = "audit.log"
+
+
+def names(config: GatewayConfig) -> tuple[str, ...]:
+    """Everything by which agents may call the gateway."""
+    return tuple(dict.fromkeys((config.gateway.host, *config.gateway.names)))
+
+
+def open_registry(config: GatewayConfig, places: GatewayLocations) -> Registry:
+    """Open the registry; a file is made where it is missing.
+
+    Raises:
+        RegistryError: it can't be used.
+        OSError: the state directory can't be made.
+    """
+    make_private_directory(places.state)
+    url = config.registry.url or sqlite_url(places.state / REGISTRY_FILE)
+    return Registry(url, ports(config))
+
+
+def open_audit(places: GatewayLocations) -> Audit:
+    """The audit log, which commands and the running gateway write."""
+    return Audit(places.state / AUDIT_FILE)
+
+
+def ports(config: GatewayConfig) -> PortRange:
+    """The tunnel ports, without those that the program itself listens on."""
+    own = (
+        config.ssh.port,
+        config.router.port,
+        config.router.https_port,
+        config.backchannel.port,
+        *(int(each.listen.rpartition(":")[2]) for each in (config.metrics, config.api)),
+    )
+    return PortRange(config.tunnels.first_port, config.tunnels.last_port, frozenset(own))
+
+
+def certificates(config: GatewayConfig, places: GatewayLocations) -> Certificates:
+    """The CA of the backchannel, and its certificate.
+
+    Raises:
+        Ground2CloudError: a file is there but can't be used.
+        OSError: a file can't be read or written.
+    """
+    make_private_directory(places.state)
+    return Certificates(places.state, names(config), wall())
+
+
+async def host_identity(
+    config: GatewayConfig, places: GatewayLocations, keygen: str
+) -> ca.HostIdentity:
+    """The host CA, the host key and its certificate.
+
+    Raises:
+        Ground2CloudError: ssh-keygen fails, or a file that is there is no usable key.
+        OSError: the files can't be written.
+    """
+    return await ca.ensure_identity(places.state / "ssh", names(config), keygen=keygen)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The files of the run directory; all of them are made anew at a start."""
+
+    directory: Path
+
+    @property
+    def children(self) -> Path:
+        """The children's processes."""
+        return self.directory / "children.json"
+
+    @property
+    def sessions(self) -> Path:
+        """The sessions of sshd, which outlive a gateway that is killed."""
+        return self.directory / "sessions.jsonl"
+
+    @property
+    def sshd_config(self) -> Path:
+        """What sshd reads."""
+        return self.directory / "sshd_config"
+
+    @property
+    def authorized_keys(self) -> Path:
+        """Who may log in."""
+        return self.directory / "authorized_keys"
+
+    @property
+    def home(self) -> Path:
+        """The empty home of held sessions."""
+        return self.directory / "home"
+
+    @property
+    def router(self) -> Path:
+        """The router's directory."""
+        return self.directory / "router"

@@ -1,0 +1,329 @@
+"""The running gateway: the one place where its parts are wired together."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ground2cloud import __version__
+from ground2cloud.backchannel.server import BackchannelServer
+from ground2cloud.config.gateway_model import GatewayConfig
+from ground2cloud.config.locations import GatewayLocations
+from ground2cloud.core.clock import iso, monotonic, wall
+from ground2cloud.core.records import Records
+from ground2cloud.core.supervise import Supervisor, Transition
+from ground2cloud.core.usage import Meter
+from ground2cloud.logs.fields import log
+from ground2cloud.logs.setup import Owner
+from ground2cloud.openssh.sshd.sessions import Session
+from ground2cloud.registry.errors import RegistryError
+from ground2cloud.registry.store import Registry
+from ground2cloud.rendering.atomic import make_private_directory, write_atomic
+from ground2cloud.roles import signals
+from ground2cloud.roles.gateway import account, foundation, report
+from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.desk import GatewayDesk
+from ground2cloud.roles.gateway.doorkeeper import Doorkeeper
+from ground2cloud.roles.gateway.keyring import Keyring
+from ground2cloud.roles.gateway.listeners import Place
+from ground2cloud.roles.gateway.making import facts, make_lanes, make_router, make_sshd
+from ground2cloud.roles.gateway.metrics import Figures, MetricsServer
+from ground2cloud.roles.gateway.narrating import Narrator
+from ground2cloud.roles.gateway.reports import Reports
+from ground2cloud.roles.gateway.routing import NAME as ROUTER
+from ground2cloud.service.notify import Notifier
+from ground2cloud.web.gateway_messages import Agents, AgentView, ChildView, GatewayStatus
+from ground2cloud.web.gateway_routes import make_gateway_app
+from ground2cloud.web.messages import Answer
+from ground2cloud.web.server import LocalServer
+
+assert sys.platform != "win32"
+
+_log = logging.getLogger(__name__)
+
+LOOK_INTERVAL = 0.5
+"""Seconds between two looks whether another process changed the registry; one takes 0.2 ms."""
+
+WRITE_INTERVAL = 10.0
+"""Seconds between two writings of when agents were seen."""
+
+_AT_ONCE = 100  # registrations looked at before other tasks of the loop get their turn
+
+
+class Gateway:
+    """A running gateway; implements `web.gateway_messages.GatewayControl`.
+
+    Args:
+        path: its configuration file.
+        config: what it says.
+        places: where things are.
+        owner: the log.
+        registry: open, and closed by the caller.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: GatewayConfig,
+        places: GatewayLocations,
+        owner: Owner,
+        registry: Registry,
+    ) -> None:
+        self._path = path
+        self._config = config
+        self._places = places
+        self._owner = owner
+        self._files = foundation.RunFiles(places.run)
+        self._started = monotonic()
+        self._started_at = iso(wall())
+        self._meter = Meter(os.getpid())
+        self._notifier = Notifier()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._written_at = 0.0
+        self._trouble = ""
+        self._book = Book(registry)
+        self._reports = Reports()
+        self._audit = foundation.open_audit(places)
+        self._records = Records(self._files.children, write_atomic)
+        self._narrator = Narrator()
+        self._supervisor = Supervisor(self._on_transition, self._narrator.line, self._records.note)
+
+    async def live(self) -> None:
+        """Start everything, wait for the request to stop, end everything."""
+        signals.listen(self._stopping.set, lambda: self._spawn(self.refresh(None)))
+        text = f"ground2cloud {__version__} gateway with {self._path} as {account.current()}"
+        log(_log, logging.INFO, "started", text)
+        for directory in (self._places.run, self._files.home, self._files.router):
+            make_private_directory(directory)
+        for name, pid in self._records.end_stale():
+            message = f"ended {name} {pid}, left by a gateway that was killed"
+            log(_log, logging.WARNING, "stale-ended", message, pid=pid)
+        await self._book.load()
+        await self._build()
+        servers = await self._open()
+        tasks = [asyncio.create_task(each) for each in (self._lanes.watch(), self._keep())]
+        self._notifier.ready(f"{len(self._book.registrations)} registrations")
+        self._audit.write("started", wall(), version=__version__, operator=account.current())
+        try:
+            await self._stopping.wait()
+        finally:
+            self._notifier.stopping()
+            log(_log, logging.INFO, "stopping", "stopping")
+            for task in (*tasks, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            for server in servers:
+                await server.close()
+            await self._supervisor.close()
+            await self._lanes.claims.end_all()
+            await self._write_sightings()
+            self._audit.write("stopped", wall())
+            log(_log, logging.INFO, "stopped", "stopped")
+
+    async def _build(self) -> None:
+        """Make the parts that need the programs, and start those."""
+        config, places = self._config, self._places
+        sshd, identity = await make_sshd(config, places, self._hear)
+        self._lanes = make_lanes(
+            config,
+            self._files,
+            on_change=self._on_lanes,
+            on_login=self._on_login,
+        )
+        self._router = await make_router(config, places, self._book, self._lanes)
+        self._keyring = Keyring(
+            self._book, sshd, self._lanes, partial(self._supervisor.reload, "sshd")
+        )
+        self._doorkeeper = Doorkeeper(
+            self._book,
+            self._lanes,
+            self._keyring,
+            self._router,
+            reports=self._reports,
+            audit=self._audit,
+        )
+        self._desk = GatewayDesk(
+            facts=facts(config, identity),
+            book=self._book,
+            keyring=self._keyring,
+            lanes=self._lanes,
+            reports=self._reports,
+            audit=self._audit,
+            on_routes=self._router.poke,
+        )
+        self._certificates = await asyncio.to_thread(foundation.certificates, config, places)
+        await self._doorkeeper.begin()
+        self._supervisor.start(sshd.spec())
+        self._supervisor.start(self._router.spec())
+        self._spawn(self._router.keep())
+
+    async def _open(self) -> list[BackchannelServer | LocalServer | MetricsServer]:
+        """Listen everywhere.
+
+        Raises:
+            OSError: the backchannel can't listen.
+        """
+        config = self._config
+        self._backchannels = [
+            BackchannelServer(self._desk, self._certificates, host, config.backchannel.port)
+            for host in config.backchannel.listen
+        ]
+        for backchannel in self._backchannels:
+            await backchannel.start()
+        self._api = LocalServer(
+            partial(make_gateway_app, self), config.api.listen, self._places.run
+        )
+        await self._api.start()
+        self._metrics = MetricsServer(self._figures, config.metrics.listen)
+        await self._metrics.start()
+        return [*self._backchannels, self._api, self._metrics]
+
+    async def status(self) -> GatewayStatus:
+        """Answer with what is known now."""
+        agents = await self._look()
+        counts = report.count(agents)
+        children = self._children()
+        own = self._meter.look()
+        config = self._config
+        return GatewayStatus(
+            version=__version__,
+            pid=os.getpid(),
+            config=str(self._path),
+            log=str(self._places.log_file),
+            host=config.gateway.host,
+            started_at=self._started_at,
+            uptime=monotonic() - self._started,
+            summary=report.summary(counts, children),
+            children=children,
+            addresses=self._addresses(),
+            counts=counts,
+            elements=self._elements(),
+            problems=tuple(each for each in (self._trouble, self._audit.trouble) if each),
+            memory=own.memory if own is not None else None,
+            cpu_percent=own.cpu_percent if own is not None else None,
+        )
+
+    async def agents(self) -> Agents:
+        """Answer with all registrations and their lanes."""
+        return Agents(agents=tuple(await self._look()))
+
+    async def refresh(self, registration: int | None) -> Answer:
+        """Take up what a command has changed in the registry; answer when it is in force."""
+        try:
+            if registration is None:
+                await self._book.load()
+            else:
+                await self._book.read_one(registration)
+            await self._doorkeeper.enforce()
+        except (RegistryError, OSError) as error:
+            return Answer(ok=False, message=f"it is not in force yet: {error}")
+        return Answer(ok=True)
+
+    async def stop(self) -> Answer:
+        """End the program."""
+        self._stopping.set()
+        return Answer(ok=True)
+
+    async def _keep(self) -> None:
+        """Do what is due, again and again, until cancelled."""
+        while True:
+            self._notifier.watchdog()
+            self._owner.settle()
+            try:
+                if await self._book.look():
+                    await self._doorkeeper.enforce()
+                if monotonic() - self._written_at > WRITE_INTERVAL:
+                    await self._write_sightings()
+            except (RegistryError, OSError) as error:
+                self._note_trouble(str(error))
+            else:
+                self._note_trouble("")
+            await asyncio.sleep(LOOK_INTERVAL)
+
+    async def _write_sightings(self) -> None:
+        self._written_at = monotonic()
+        due = self._reports.take_due()
+        if due:
+            await self._book.ask(lambda it: it.seen(due))
+
+    def _note_trouble(self, trouble: str) -> None:
+        if trouble and not self._trouble:
+            log(_log, logging.ERROR, "registry-trouble", trouble)
+        elif self._trouble and not trouble:
+            log(_log, logging.INFO, "registry-again", "the registry can be used again")
+        self._trouble = trouble
+
+    async def _look(self) -> list[AgentView]:
+        """Look at every registration; other tasks get their turn in between."""
+        carried = await self._router.carried()
+        views = []
+        for number, registration in enumerate(list(self._book.registrations.values())):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            told = self._reports.of(registration.id)
+            seen = report.Seen(
+                since=self._lanes.since,
+                sessions={registration.id: self._lanes.of(registration.id)},
+                reports={registration.id: told} if told is not None else {},
+                carried=carried,
+            )
+            views.append(report.agent_view(registration, seen))
+        return views
+
+    async def _figures(self) -> Figures:
+        return Figures(
+            agents=tuple(await self._look()),
+            children=self._children(),
+            elements=self._elements(),
+            claims=dict(self._desk.claims),
+            waiting=self._lanes.pacing.waiting,
+        )
+
+    def _children(self) -> tuple[ChildView, ...]:
+        supervisor = self._supervisor
+        return tuple(
+            report.child_view(name, supervisor.child(name), supervisor.run_of(name))
+            for name in supervisor.names
+        )
+
+    def _elements(self) -> int:
+        return sum(each.revoked_at is None for each in self._book.elements)
+
+    def _addresses(self) -> dict[str, str]:
+        config = self._config
+        return {
+            "sshd": _places(config.ssh.listen, config.ssh.port),
+            "router": _places(config.router.listen, config.router.port),
+            "backchannel": _places(config.backchannel.listen, self._backchannels[0].port),
+            "metrics": self._metrics.address,
+        }
+
+    def _hear(self, event: object) -> None:
+        self._lanes.hear(event)
+        self._doorkeeper.hear(event)
+
+    def _on_lanes(self, _changed: frozenset[Place]) -> None:
+        self._router.poke()
+
+    def _on_login(self, session: Session) -> None:
+        self._doorkeeper.login(session)
+
+    def _on_transition(self, transition: Transition) -> None:
+        run = self._supervisor.run_of(transition.name)
+        self._narrator.transition(transition, run.started_at if run is not None else None)
+        if transition.name == ROUTER:
+            self._router.seen(transition.after.state)
+
+    def _spawn(self, job: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _places(hosts: tuple[str, ...], port: int) -> str:
+    return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)

@@ -1,0 +1,140 @@
+"""The lanes that are up: sshd's sessions, the ports they hold, and what follows from both."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+
+from ground2cloud.core.clock import monotonic
+from ground2cloud.logs.fields import log
+from ground2cloud.openssh.sshd.authorized import KeyGrant
+from ground2cloud.openssh.sshd.claims import Claim, Claims
+from ground2cloud.openssh.sshd.pacing import Pacing
+from ground2cloud.openssh.sshd.process import listening as ports_of
+from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.roles.gateway.listeners import Place, listening
+
+_log = logging.getLogger(__name__)
+
+QUICK = 0.02
+"""Seconds between two looks while lanes are coming: a forward follows its login by some 10 ms."""
+
+SLOW = 0.5
+"""Seconds between two looks otherwise."""
+
+QUICK_FOR = 2.0
+"""Seconds after a login for which it is looked quickly."""
+
+SHARE = 5
+"""A look may take at most this part of the time: with thousands of ports it is done less often."""
+
+
+class Lanes:
+    """Hears sshd, watches the kernel's listening sockets, and ends sessions.
+
+    Args:
+        sessions: the record of who is logged in.
+        pacing: who may dial when.
+        on_change: called with the places that came up or went down.
+        on_login: called with every session that has just logged in.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        pacing: Pacing,
+        *,
+        on_change: Callable[[frozenset[Place]], None],
+        on_login: Callable[[Session], None],
+    ) -> None:
+        self.up: frozenset[Place] = frozenset()
+        self.since: dict[Place, float] = {}
+        self.claims = Claims(sessions)
+        self.pacing = pacing
+        self._sessions = sessions
+        self._on_change = on_change
+        self._on_login = on_login
+        self._poked = asyncio.Event()
+        self._quick_until = 0.0
+        self._watching = True
+
+    def hear(self, event: object) -> None:
+        """Take an event of sshd's."""
+        now = monotonic()
+        session = self.claims.hear(event, now)
+        if session is not None:
+            self.pacing.arrived(session.registration, now)
+            self._on_login(session)
+        self.poke(now)
+
+    def poke(self, now: float) -> None:
+        """Look often for a while: something is about to change."""
+        self._quick_until = now + QUICK_FOR
+        self._poked.set()
+
+    def own(self, grants: Iterable[KeyGrant]) -> None:
+        """Learn whose keys these are."""
+        self._sessions.own(grants)
+
+    def of(self, registration: int) -> tuple[Session, ...]:
+        """The living sessions of a registration, the oldest first."""
+        return self.claims.sessions_of(registration)
+
+    async def claim(
+        self, registration: int, slot: str, ports: set[int], older_than: float
+    ) -> Claim:
+        """End the stale holder of a slot."""
+        answer = await self.claims.claim(registration, slot, ports, older_than=older_than)
+        self.poke(monotonic())
+        return answer
+
+    async def end(self, registration: int, *, fingerprint: str | None = None) -> int:
+        """End a registration's sessions, or those of one key; answer how many could not be."""
+        left = await self.claims.end_sessions(registration, fingerprint=fingerprint)
+        self.look()
+        return left
+
+    async def carries(self, session: Session) -> bool:
+        """Whether a session holds ports now: its lane is up."""
+        return bool(await asyncio.to_thread(_held, session))
+
+    def look(self) -> None:
+        """See which places are listened on, and tell of those that changed."""
+        try:
+            up = listening()
+        except OSError as error:
+            if self._watching:
+                text = f"can't see which ports are listened on: {error.strerror or error}"
+                log(_log, logging.ERROR, "listeners-unseen", text)
+            self._watching = False
+            return
+        self._watching = True
+        changed = up ^ self.up
+        if not changed:
+            return
+        now = monotonic()
+        self.since = {place: self.since.get(place, now) for place in up}
+        self.up = up
+        self._on_change(changed)
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            begun = monotonic()
+            self._poked.clear()
+            self.look()
+            now = monotonic()
+            pause = max(QUICK if now < self._quick_until else SLOW, SHARE * (now - begun))
+            if pause <= QUICK:
+                await asyncio.sleep(pause)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._poked.wait()
+
+
+def _held(session: Session) -> frozenset[Place]:
+    held: frozenset[Place] = frozenset()
+    for process in session.processes():
+        held |= ports_of(process)
+    return held

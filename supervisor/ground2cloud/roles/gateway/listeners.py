@@ -1,0 +1,39 @@
+"""Which loopback ports are listened on, as the kernel says: no application hears of the look.
+
+Linux only: /proc/net/tcp names the listening sockets before all others, so that the thousands of
+connections behind them are not read.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+_TABLE = Path("/proc/net/tcp")
+_LISTEN = "0A"
+_LOOPBACK = "7F"
+
+Place = tuple[str, int]
+"""An address and a port."""
+
+
+def listening(table: Path = _TABLE) -> frozenset[Place]:
+    """Return the loopback addresses and ports on which something listens now.
+
+    Raises:
+        OSError: the table can't be read.
+    """
+    with table.open(encoding="ascii") as lines:
+        next(lines, "")  # the titles
+        return frozenset(parse(lines))
+
+
+def parse(lines: Iterable[str]) -> Iterable[Place]:
+    """Yield the loopback places of the lines, up to the first that is no listening socket."""
+    for line in lines:
+        words = line.split(None, 4)
+        local, state = words[1], words[3]
+        if state != _LISTEN:
+            return
+        if local[6:8] == _LOOPBACK:
+            # The address stands there as the processor keeps it: its bytes the other way round.
+            octets = (int(local[index : index + 2], 16) for index in (6, 4, 2, 0))
+            yield ".".join(map(str, octets)), int(local[9:], 16)

@@ -1,0 +1,167 @@
+"""From the configuration to the gateway's parts: its sshd, its router, its lanes."""
+
+import os
+import sys
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from ground2cloud.config.gateway_model import GatewayConfig
+from ground2cloud.config.locations import GatewayLocations
+from ground2cloud.core.spec import Limits, Verdict
+from ground2cloud.errors import Ground2CloudError
+from ground2cloud.haproxy.program import find_haproxy
+from ground2cloud.haproxy.routes import Endpoint, PlainPorts, RouterSettings, Timeouts, Tls
+from ground2cloud.openssh.render import HOST_KEY_ALIAS
+from ground2cloud.openssh.sshd.ca import HostIdentity
+from ground2cloud.openssh.sshd.child import SshdChild
+from ground2cloud.openssh.sshd.pacing import Pacing, pace_for
+from ground2cloud.openssh.sshd.program import find_sshd, unsafe_part
+from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.openssh.sshd.settings import Listen, SshdPlaces, SshdSettings
+from ground2cloud.registry.records import SLOTS
+from ground2cloud.rendering.atomic import write_atomic
+from ground2cloud.roles.gateway import account, derive, foundation
+from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.desk import Facts
+from ground2cloud.roles.gateway.lanes import Lanes
+from ground2cloud.roles.gateway.listeners import Place
+from ground2cloud.roles.gateway.routing import Router
+
+assert sys.platform != "win32"
+
+LIMITS = Limits(stop_timeout=3.0, blocked_retry=30.0)
+"""Times of both programs. A gateway that is blocked is tried again soon: nothing else is there."""
+
+
+async def make_sshd(
+    config: GatewayConfig, places: GatewayLocations, on_event: Callable[[object], None]
+) -> tuple[SshdChild, HostIdentity]:
+    """Make the sshd, and what agents know it by.
+
+    Raises:
+        Ground2CloudError: there is no usable sshd, or its keys can't be used.
+        OSError: its keys can't be written.
+    """
+    program = await find_sshd(config.ssh.program)
+    if isinstance(program, Verdict):
+        raise Ground2CloudError(program.message, program.hint)
+    identity = await foundation.host_identity(config, places, program.keygen)
+    files = foundation.RunFiles(places.run)
+    ssh = config.ssh
+    settings = SshdSettings(
+        listen=tuple(Listen(host, ssh.port) for host in _shared(config)),
+        user=account.current(),
+        max_startups=ssh.max_startups,
+        client_alive_interval=ssh.alive_interval,
+        client_alive_count_max=ssh.alive_count_max,
+        # It would refuse every key where others may write to a directory above (below /tmp).
+        strict_modes=unsafe_part(places.run, owners=(0, os.geteuid())) is None,
+    )
+    sshd_places = SshdPlaces(
+        config_file=files.sshd_config,
+        authorized_keys=files.authorized_keys,
+        host_key=identity.host_key,
+        host_certificate=identity.certificate,
+        home=files.home,
+    )
+    return SshdChild(program, settings, sshd_places, on_event=on_event, limits=LIMITS), identity
+
+
+def make_lanes(
+    config: GatewayConfig,
+    files: foundation.RunFiles,
+    *,
+    on_change: Callable[[frozenset[Place]], None],
+    on_login: Callable[[Session], None],
+) -> Lanes:
+    """Make the record of lanes, with those that an earlier gateway left."""
+    sessions = Sessions(files.sessions, write_atomic)
+    sessions.load()
+    pacing = Pacing(pace_for(config.ssh.max_startups, os.cpu_count() or 1))
+    return Lanes(sessions, pacing, on_change=on_change, on_login=on_login)
+
+
+async def make_router(
+    config: GatewayConfig, places: GatewayLocations, book: Book, lanes: Lanes
+) -> Router:
+    """Make the router.
+
+    Raises:
+        Ground2CloudError: there is no usable HAProxy, or it can't be told what is configured.
+    """
+    program = await find_haproxy(config.router.program)
+    if isinstance(program, Verdict):
+        raise Ground2CloudError(program.message, program.hint)
+    files = foundation.RunFiles(places.run)
+    try:
+        settings = router_settings(config, places, files)
+    except ValueError as error:
+        raise Ground2CloudError(f"the router can't be told this: {error}") from None
+    return Router(program, settings, files.router, book=book, lanes=lanes, limits=LIMITS)
+
+
+def router_settings(
+    config: GatewayConfig, places: GatewayLocations, files: foundation.RunFiles
+) -> RouterSettings:
+    """Say the configuration in the router's terms.
+
+    Raises:
+        ValueError: a value can't be expressed in HAProxy's configuration.
+    """
+    router, plain = config.router, config.plain
+    domain = (router.domain or config.gateway.host).lower().rstrip(".")
+    return RouterSettings(
+        runtime_socket=files.directory / "router.sock",
+        listen=tuple(Endpoint(host, router.port) for host in router.listen),
+        tls=_tls(config, places),
+        domain=None if _is_address(domain) else domain,
+        plain=PlainPorts(addresses=(plain.listen,), networks=plain.sources)
+        if plain.listen
+        else None,
+        slots=SLOTS,
+        timeouts=Timeouts(
+            connect=float(router.connect_timeout),
+            application=float(router.application_timeout),
+            tunnel=float(router.idle_timeout),
+        ),
+        connections=router.max_connections,
+    )
+
+
+def facts(config: GatewayConfig, identity: HostIdentity) -> Facts:
+    """What every agent is told."""
+    return Facts(
+        user=account.current(),
+        endpoints=derive.endpoints(config),
+        host_ca=identity.ca_public_key,
+        host_alias=HOST_KEY_ALIAS,
+    )
+
+
+def _shared(config: GatewayConfig) -> tuple[str, ...]:
+    """The addresses of sshd; the router comes to it over loopback where they share a port."""
+    listen = config.ssh.listen
+    if not config.router.ssh_on_https_port or {"0.0.0.0", "127.0.0.1"} & set(listen):  # noqa: S104 - looked for
+        return listen
+    return (*listen, "127.0.0.1")
+
+
+def _tls(config: GatewayConfig, places: GatewayLocations) -> tuple[Tls, ...]:
+    router = config.router
+    if places.certificate is None and not router.ssh_on_https_port:
+        return ()
+    return (
+        Tls(
+            listen=tuple(Endpoint(host, router.https_port) for host in router.listen),
+            certificate=places.certificate,
+            sshd=Endpoint("127.0.0.1", config.ssh.port) if router.ssh_on_https_port else None,
+        ),
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,190 @@
+"""From what the gateway knows to what `status` and `agents` show; reads only, asks nobody."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ground2cloud.core.clock import iso, iso_at, monotonic
+from ground2cloud.core.machine import Child
+from ground2cloud.core.run import Run
+from ground2cloud.core.states import State
+from ground2cloud.haproxy.reading import Usage
+from ground2cloud.haproxy.routes import route
+from ground2cloud.openssh.sshd.sessions import Session
+from ground2cloud.registry.records import Registration, ServicePort
+from ground2cloud.roles.gateway.listeners import Place
+from ground2cloud.roles.gateway.reports import SILENT_AFTER, Report
+from ground2cloud.web.gateway_messages import (
+    AgentState,
+    AgentView,
+    ChildView,
+    LaneView,
+    TunnelView,
+)
+from ground2cloud.web.messages import Light, Lights
+
+NO_PATH = Light("unknown", None, "nothing is sent down a lane to prove it")
+
+
+NOTHING = Usage(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that is known of the lanes and agents at one moment; times monotonic.
+
+    `since` are the places that are listened on, and since when; `carried` is by route, None where
+    the router can't be asked.
+    """
+
+    since: Mapping[Place, float]
+    sessions: Mapping[int, tuple[Session, ...]]
+    reports: Mapping[int, Report]
+    carried: Mapping[str, Usage] | None = None
+
+
+def agent_view(registration: Registration, seen: Seen) -> AgentView:
+    """What is known of a registration now."""
+    report = seen.reports.get(registration.id)
+    fresh = report is not None and monotonic() - report.at < SILENT_AFTER
+    sessions = seen.sessions.get(registration.id, ())
+    services = tuple(
+        _tunnel(registration, service, seen, report if fresh else None)
+        for service in registration.services
+    )
+    return AgentView(
+        id=registration.id,
+        name=registration.name,
+        state=state_of(registration, services, sessions),
+        services=services,
+        lanes=tuple(_lanes(registration, sessions, seen, report)),
+        slots=registration.slots,
+        version=(report.said.version if report else None) or registration.version,
+        address=(report.source if report else None) or registration.address,
+        created_at=iso(registration.created_at),
+        seen_at=_seen_at(registration, report),
+        last_error=(report.last_error() if report else None) or registration.last_error,
+        clock_skew=report.skew if report is not None else None,
+        rotating=registration.next_key is not None,
+    )
+
+
+def state_of(
+    registration: Registration, services: Iterable[TunnelView], sessions: tuple[Session, ...]
+) -> AgentState:
+    """Say in a word how a registration is.
+
+    Active: every service can be reached, as far as is known. Degraded: there is a lane, but not
+    everything works. No response: there is no lane.
+    """
+    if registration.revoked_at is not None:
+        return "revoked"
+    lights = [each.lights for each in services]
+    if not sessions and all(each.listener.state != "up" for each in lights):
+        return "no-response"
+    good = all(each.listener.state == "up" and each.application.state != "down" for each in lights)
+    return "active" if good else "degraded"
+
+
+def child_view(name: str, child: Child, run: Run | None) -> ChildView:
+    """What is known of one of the gateway's own programs."""
+    now = monotonic()
+    ready = child.state is State.READY
+    verdict = child.verdict
+    waiting = child.state in {State.BACKOFF, State.BLOCKED} and child.deadline is not None
+    return ChildView(
+        name=name,
+        state=str(child.state),
+        pid=run.pid if run is not None else None,
+        uptime=now - child.since if ready else None,
+        restarts=child.restarts,
+        next_try_in=max(0.0, (child.deadline or now) - now) if waiting else None,
+        last_error=verdict.message if verdict is not None else None,
+        hint=verdict.hint if verdict is not None and not ready else "",
+    )
+
+
+def summary(counts: Mapping[str, int], children: Iterable[ChildView]) -> str:
+    """How it stands in a line: `2/3 active`, and which program is not up."""
+    living = sum(count for state, count in counts.items() if state != "revoked")
+    down = [child.name for child in children if child.state != "ready"]
+    text = f"{counts.get('active', 0)}/{living} active"
+    return text + (f", {' and '.join(down)} not up" if down else "")
+
+
+def count(agents: Iterable[AgentView]) -> dict[str, int]:
+    """How many registrations are in which state."""
+    return dict(Counter(str(agent.state) for agent in agents))
+
+
+def _tunnel(
+    registration: Registration, service: ServicePort, seen: Seen, report: Report | None
+) -> TunnelView:
+    carried = None
+    if seen.carried is not None:
+        carried = seen.carried.get(route(registration.id, service.name), NOTHING)
+    return TunnelView(
+        name=service.name,
+        kind=str(service.kind),
+        port=service.port,
+        lights=Lights(
+            ssh=_ssh(seen.sessions.get(registration.id, ())),
+            listener=_listener(registration, service, seen),
+            path=NO_PATH,
+            application=_application(service, report),
+        ),
+        requests=carried.requests if carried else None,
+        open=carried.open if carried else None,
+        bytes_in=carried.bytes_in if carried else None,
+        bytes_out=carried.bytes_out if carried else None,
+    )
+
+
+def _ssh(sessions: tuple[Session, ...]) -> Light:
+    if not sessions:
+        return Light("down", None, "no lane")
+    return Light("up", iso_at(sessions[-1].accepted_at))
+
+
+def _listener(registration: Registration, service: ServicePort, seen: Seen) -> Light:
+    since = [seen.since.get((slot, service.port)) for slot in registration.slots]
+    up = [moment for moment in since if moment is not None]
+    return Light("up", iso_at(max(up))) if up else Light("down", None, "no lane listens for it")
+
+
+def _application(service: ServicePort, report: Report | None) -> Light:
+    if report is None:
+        return Light("unknown", None, "its agent has not told lately")
+    said = next((each for each in report.said.services if each.name == service.name), None)
+    if said is None:
+        return Light("unknown", None, "its agent has not told")
+    if said.paused:
+        return Light("unknown", iso_at(report.at), "paused")
+    return Light(said.application, iso_at(report.at), said.detail)
+
+
+def _lanes(
+    registration: Registration, sessions: tuple[Session, ...], seen: Seen, report: Report | None
+) -> Iterable[LaneView]:
+    """The lanes by slot, as far as a session can be told to hold one; most agents have one."""
+    held = [
+        slot
+        for slot in registration.slots
+        if any((slot, service.port) in seen.since for service in registration.services)
+    ]
+    trips = {lane.slot: lane.round_trip for lane in report.said.lanes} if report else {}
+    slots = held if len(held) == len(sessions) else [""] * len(sessions)
+    for slot, session in zip(slots, sessions, strict=True):
+        yield LaneView(
+            slot=slot,
+            source=session.source,
+            since=iso_at(session.accepted_at) or "",
+            pid=session.connection.pid,
+            round_trip=trips.get(slot),
+        )
+
+
+def _seen_at(registration: Registration, report: Report | None) -> str | None:
+    if report is not None:
+        return iso(report.wall)
+    return None if registration.seen_at is None else iso(registration.seen_at)

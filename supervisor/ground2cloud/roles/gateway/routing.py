@@ -1,0 +1,254 @@
+"""Who is led where, put in force: the router's maps, its files, its process.
+
+The maps are changed through the runtime socket, one entry at a time; the files are for its start
+and its reloads. What the process knows is remembered, so that only what differs is sent.
+"""
+
+import asyncio
+import hashlib
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, RefusedError, Verdict
+from ground2cloud.core.states import State
+from ground2cloud.haproxy import maps
+from ground2cloud.haproxy.child import RELOAD_SIGNAL, argv, check_argv, refused
+from ground2cloud.haproxy.observer import RouterObserver
+from ground2cloud.haproxy.program import HaproxyProgram
+from ground2cloud.haproxy.reading import Usage
+from ground2cloud.haproxy.render import render
+from ground2cloud.haproxy.routes import Backend, RouterSettings
+from ground2cloud.haproxy.runtime import Runtime
+from ground2cloud.haproxy.wire import RouterError
+from ground2cloud.logs.fields import log
+from ground2cloud.rendering.atomic import write_atomic
+from ground2cloud.rendering.replacing import replace
+from ground2cloud.roles.gateway import derive
+from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.lanes import Lanes
+
+assert sys.platform != "win32"
+
+_log = logging.getLogger(__name__)
+
+NAME = "router"
+
+MANY = 300
+"""Differences in one map beyond which it is sent as a whole."""
+
+_RETRY = 0.3  # seconds after which a router that did not take a change is told again
+
+Maps = Mapping[str, maps.Entries]
+
+
+class Router:
+    """Keeps the router at what the book and the lanes say.
+
+    Args:
+        program: the HAProxy.
+        settings: how it is set up.
+        directory: of its files; candidates are checked in a directory beside it.
+        book: registrations and elements.
+        lanes: which of them are up.
+        limits: the times that govern it.
+    """
+
+    def __init__(
+        self,
+        program: HaproxyProgram,
+        settings: RouterSettings,
+        directory: Path,
+        *,
+        book: Book,
+        lanes: Lanes,
+        limits: Limits,
+    ) -> None:
+        self._program = program
+        self._settings = settings
+        self._directory = directory
+        self._draft = directory.with_name(f"{directory.name}.new")
+        self._book = book
+        self._lanes = lanes
+        self._limits = limits
+        self._runtime = Runtime(settings)
+        self._due = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._up = False
+        self._installed = ""
+        self._filed: Maps = {}
+        self._known: dict[str, maps.Entries] = {}
+        self._loads = 0
+
+    def spec(self) -> ChildSpec:
+        """How the supervisor runs it."""
+        return ChildSpec(
+            name=NAME,
+            prepare=self.prepare,
+            observe=lambda: RouterObserver(self._on_reload),
+            limits=self._limits,
+            refused=refused,
+            reload_signal=RELOAD_SIGNAL,
+        )
+
+    async def prepare(self) -> Prepared:
+        """Write candidates of all files; they take the place of the good ones when proven.
+
+        Raises:
+            RefusedError: something can't be expressed in HAProxy's configuration.
+            OSError: they can't be written.
+        """
+        filed, backends = self._entries()
+        keys = derive.keys(self._book.elements)
+        try:
+            files = await asyncio.to_thread(render, self._settings, backends, keys)
+        except ValueError as error:
+            message = f"the router can't be told this: {error}"
+            raise RefusedError(Verdict(Outcome.PERMANENT, "config-bad", message)) from error
+        for name, text in files.items():
+            write_atomic(self._draft / name, text)
+        # A living router is told of the maps: only the rest calls for a reload.
+        state = self._state({n: t for n, t in files.items() if n not in maps.MAPS})
+
+        def install() -> None:
+            for name in files:
+                replace(self._draft / name, self._directory / name)
+            self._installed = state
+            self._filed = filed
+
+        return Prepared(
+            argv(self._program, self._settings, self._directory),
+            check_argv(self._program, self._draft),
+            changed=not self._up or state != self._installed,
+            install=install,
+        )
+
+    def seen(self, state: State) -> None:
+        """Hear of the process: a new one knows what is in the files."""
+        self._up = state is State.READY
+        if self._up:
+            self._loaded()
+
+    def poke(self) -> None:
+        """Say that something may be different; it is in force a moment later."""
+        self._due.set()
+
+    async def keep(self) -> None:
+        """Put in force what is due, again and again, until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                await self.publish()
+            except RouterError as error:
+                if self._up:
+                    log(_log, logging.WARNING, "router-untold", f"{error.message}; trying again")
+                await asyncio.sleep(_RETRY)
+                self._due.set()
+
+    async def publish(self) -> None:
+        """Put in force what the book and the lanes say now, if the router is up.
+
+        Raises:
+            RouterError: it did not take it, or not all of it.
+        """
+        async with self._turn:
+            if not self._up:
+                return  # it begins with files of its time
+            loads = self._loads
+            wanted, _ = self._entries()
+            # What is added can be used when its last entry stands, what is removed from its first.
+            for name in maps.MAPS:
+                await self._add(name, wanted[name])
+            for name in reversed(maps.MAPS):
+                await self._remove(name, wanted[name])
+            if loads != self._loads:
+                self._due.set()
+
+    async def carried(self) -> dict[str, Usage] | None:
+        """What went over each route since the router's last reload; None if it can't be asked."""
+        try:
+            return await self._runtime.stats() if self._up else None
+        except RouterError:
+            return None
+
+    async def end(self, registration: int) -> None:
+        """End the lasting connections to a registration."""
+        try:
+            routes = {call.route for call in await self._runtime.calls()}
+            for route in routes:
+                if route.partition("/")[0] == str(registration):
+                    await self._runtime.kill_sessions(route)
+        except RouterError as error:
+            self._note_living(error)
+
+    async def end_element(self, element: int) -> None:
+        """End the lasting connections of an element."""
+        try:
+            await self._runtime.kill_element(element)
+        except RouterError as error:
+            self._note_living(error)
+
+    def _note_living(self, error: RouterError) -> None:
+        if self._up:
+            text = f"connections that should end may go on: {error.message}"
+            log(_log, logging.ERROR, "router-unended", text)
+
+    def _entries(self) -> tuple[Maps, list[Backend]]:
+        backends = derive.backends(self._book.registrations.values(), self._lanes.up)
+        keys = derive.keys(self._book.elements)
+        return maps.entries(self._settings.slots, backends, keys), backends
+
+    def _on_reload(self, good: bool) -> None:  # noqa: FBT001 - the observer's signature
+        if good:
+            self._loaded()
+        else:
+            log(_log, logging.ERROR, "router-not-reloaded", "the router keeps what it had before")
+
+    def _loaded(self) -> None:
+        """Start over from the files: that is what the new process knows."""
+        self._known = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
+        self._loads += 1
+        self._due.set()
+
+    async def _add(self, name: str, wanted: maps.Entries) -> None:
+        known = self._known[name]
+        new = {key: value for key, value in wanted.items() if known.get(key) != value}
+        if len(new) > MANY:
+            await self._runtime.replace_map(name, wanted)
+            known.clear()
+            known.update(wanted)
+            return
+        for key, value in new.items():
+            await self._runtime.set_map(name, key, value)
+            known[key] = value
+
+    async def _remove(self, name: str, wanted: maps.Entries) -> None:
+        known = self._known[name]
+        old = [key for key in known if key not in wanted]
+        if len(old) > MANY:
+            await self._runtime.replace_map(name, wanted)
+            known.clear()
+            known.update(wanted)
+            return
+        for key in old:
+            await self._runtime.del_map(name, key)
+            del known[key]
+
+    def _state(self, files: Mapping[str, str]) -> str:
+        """Return something that changes with all that HAProxy reads at its start but the maps."""
+        digest = hashlib.sha256()
+        for name in sorted(files):
+            digest.update(files[name].encode())
+        for tls in self._settings.tls:
+            if tls.certificate is not None:
+                digest.update(_content(tls.certificate))
+        return digest.hexdigest()
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

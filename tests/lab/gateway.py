@@ -1,0 +1,298 @@
+"""The real gateway as a subprocess, and the configuration it runs on."""
+
+import contextlib
+import http.client
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import tomli_w
+
+from ground2cloud.backchannel import messages
+from ground2cloud.backchannel.client import Client
+from ground2cloud.config.join import decode
+from ground2cloud.config.model import Kind
+from ground2cloud.errors import Ground2CloudError
+from ground2cloud.openssh.sshd.ca import known_hosts_line
+from ground2cloud.web.gateway_client import GatewayClient
+from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
+from tests.lab.ports import free_port
+from tests.lab.processes import descendants, is_alive, kill_all, run
+from tests.lab.waiting import wait_until
+
+PROGRAM = [sys.executable, "-m", "ground2cloud"]
+DOMAIN = "g2c.test"
+
+
+class Response(NamedTuple):
+    """What the router answered."""
+
+    status: int
+    error: str
+    body: str
+
+
+class GatewayLab:
+    """`ground2cloud gateway run` on loopback; use it as a context manager, or start and stop it.
+
+    Leaving the context ends it hard with all its children, so a failed test leaves nothing.
+
+    Args:
+        directory: short and private (see `places`).
+        sections: tables of gateway.toml; their keys win over what is written by itself.
+    """
+
+    def __init__(self, directory: Path, **sections: dict[str, Any]) -> None:
+        self.directory = directory
+        self.config = directory / "gateway.toml"
+        self.ssh_port, self.http_port, self.backchannel_port = free_port(), free_port(), free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        first = free_port()
+        tables: dict[str, dict[str, Any]] = {
+            "gateway": {"host": "127.0.0.1", "user": pwd.getpwuid(os.getuid()).pw_name},
+            "ssh": {"listen": ["127.0.0.1"], "port": self.ssh_port},
+            "router": {"listen": ["127.0.0.1"], "port": self.http_port, "domain": DOMAIN},
+            "backchannel": {"listen": ["127.0.0.1"], "port": self.backchannel_port},
+            # Above the ports that are lent: nothing of another test is there but by its own range.
+            "tunnels": {"first_port": 12_000 + first, "last_port": 12_000 + first + 30},
+            "metrics": {"listen": "127.0.0.1:0"},
+            "api": {"listen": "127.0.0.1:0"},
+            "log": {"file": str(directory / "gateway.log"), "level": "debug"},
+            "paths": {"state": str(directory / "state"), "run": str(directory / "run")},
+        }
+        for name, section in sections.items():
+            tables[name] = {**tables.get(name, {}), **section}
+        self.config.write_text(tomli_w.dumps(tables), "utf-8")
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.wait_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    # Its life
+
+    @property
+    def pid(self) -> int:
+        """Process id of the supervisor."""
+        assert self._process is not None, "the gateway was not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and don't wait for anything."""
+        with self._stderr.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [*PROGRAM, "gateway", "run", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+            )
+
+    def wait_ready(self, timeout: float = 30.0) -> GatewayStatus:
+        """Wait until sshd and the router are up."""
+
+        def ready() -> GatewayStatus | None:
+            assert self._process is not None
+            code = self._process.poll()
+            assert code is None, f"the gateway ended with {code}:\n{self.stderr_text()}"
+            status = self.status()
+            up = [child.name for child in status.children if child.state == "ready"]
+            return status if len(up) == 2 else None
+
+        try:
+            return wait_until(ready, timeout=timeout, what="sshd and router up", interval=0.05)
+        except AssertionError as error:
+            error.add_note(f"the gateway said:\n{self.stderr_text()}")
+            raise
+
+    def stop(self, within: float = 8.0) -> None:
+        """Ask it to end (SIGTERM).
+
+        Raises:
+            AssertionError: it took too long, its exit code is not 0, or it left a process behind.
+        """
+        assert self._process is not None, "the gateway was not started"
+        below = descendants(self.pid)
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"no end within {within:g} s:\n{self.stderr_text()}") from None
+        left = [process for process in below if is_alive(process)]
+        kill_all(left)
+        assert code == 0, f"ended with {code}:\n{self.stderr_text()}"
+        assert not left, f"left behind: {left}"
+
+    def kill(self) -> None:
+        """End it with SIGKILL, and whatever it leaves."""
+        if self._process is None:
+            return
+        below = descendants(self.pid) if self._process.poll() is None else []
+        self._process.kill()
+        self._process.wait()
+        kill_all(below)
+
+    def crash(self) -> None:
+        """End it alone with SIGKILL, and leave its children to their fate."""
+        assert self._process is not None, "the gateway was not started"
+        self._process.kill()
+        self._process.wait()
+
+    # Its operator
+
+    def cli(self, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """Run `ground2cloud gateway ARGUMENTS --config FILE` to its end."""
+        return subprocess.run(
+            [*PROGRAM, "gateway", *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def do(self, *arguments: str) -> str:
+        """Run such a command, which must succeed; return what it printed."""
+        done = self.cli(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return done.stdout.strip()
+
+    def status(self) -> GatewayStatus:
+        """Return its status; ConnectionError while it does not answer."""
+        return self._ask(GatewayClient.gateway)
+
+    def agent(self, identity: int) -> AgentView:
+        """Return what it says of one registration."""
+        agents = self._ask(GatewayClient.agents).agents
+        return next(agent for agent in agents if agent.id == identity)
+
+    def _ask(self, call: Any) -> Any:  # noqa: ANN401 - a method of the client, and its answer
+        try:
+            return call(GatewayClient.from_run_dir(self.directory / "run"))
+        except Ground2CloudError as error:
+            raise ConnectionError(error.message) from error
+
+    def audit(self) -> str:
+        """Return the audit log."""
+        return (self.directory / "state" / "audit.log").read_text("utf-8")
+
+    def log_text(self) -> str:
+        """Return its log."""
+        return (self.directory / "gateway.log").read_text("utf-8", "replace")
+
+    def stderr_text(self) -> str:
+        """Return what all its runs wrote to stdout and stderr."""
+        return self._stderr.read_text("utf-8", "replace")
+
+    # Its agents and callers
+
+    def register(self, *services: tuple[str, Kind], join: str | None = None) -> "LabAgent":
+        """Invite and register an agent, with the client that agents use."""
+        return LabAgent(self, join or self.do("invite", "--name", "lab"), services)
+
+    def request(
+        self, path: str = "/", *, method: str = "GET", timeout: float = 10.0, **headers: str
+    ) -> Response:
+        """Send one request to the router; `Ground2Cloud_Key` becomes `Ground2Cloud-Key`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+        try:
+            fields = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, headers={"Host": DOMAIN, **fields})
+            response = connection.getresponse()
+            body = response.read().decode("utf-8", "replace")
+            return Response(response.status, response.headers.get("Ground2Cloud-Error", ""), body)
+        except http.client.HTTPException as error:
+            raise ConnectionError(repr(error)) from error
+        finally:
+            connection.close()
+
+    @property
+    def _stderr(self) -> Path:
+        return self.directory / "gateway.stderr"
+
+
+class LabAgent:
+    """A registered agent whose lanes are plain ssh commands, started by the test.
+
+    Attributes:
+        registered: what the gateway answered.
+        client: its end of the backchannel.
+        key: its private key.
+    """
+
+    def __init__(
+        self, gateway: GatewayLab, join_string: str, services: tuple[tuple[str, Kind], ...]
+    ) -> None:
+        join = decode(join_string)
+        self.join = join
+        self._gateway = gateway
+        self.key = self.new_key("id")
+        token = "T" * 10 + f"{free_port():033d}"
+        wanted = tuple(messages.WantedService(name=name, kind=kind) for name, kind in services)
+        self.request = messages.RegisterRequest(
+            key=public(self.key), token=token, services=wanted, name="lab", version="0.0.1"
+        )
+        self.client = Client(join.host, join.port, pin=join.pin, token=token)
+        self.registered = self.client.register(join.token, self.request)
+        self.id = self.registered.registration
+        self.ports = {each.name: each.port for each in self.registered.services}
+        self._known_hosts = gateway.directory / f"known_hosts.{self.id}"
+        self._known_hosts.write_text(known_hosts_line(self.registered.host_ca))
+
+    def new_key(self, name: str) -> Path:
+        """Make a key."""
+        path = self._gateway.directory / f"{name}.{free_port()}"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path))
+        return path
+
+    def ssh_argv(self, *forwards: str, key: Path | None = None) -> list[str]:
+        """The command of a lane with these forwards."""
+        endpoint = self.registered.endpoints[0]
+        options = {
+            "IdentityFile": f'"{key or self.key}"',
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "UserKnownHostsFile": f'"{self._known_hosts}"',
+            "GlobalKnownHostsFile": "none",
+            "StrictHostKeyChecking": "yes",
+            "HostKeyAlias": self.registered.host_alias,
+            "BatchMode": "yes",
+            "ExitOnForwardFailure": "yes",
+        }
+        flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        ways = [word for forward in forwards for word in ("-R", forward)]
+        where = ["-p", str(endpoint.port), f"{self.registered.user}@{endpoint.host}"]
+        return ["ssh", "-F", "none", "-T", *flags, *ways, *where]
+
+    @contextlib.contextmanager
+    def lane(
+        self, targets: dict[str, int], *, slot: str = "127.0.0.1", key: Path | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Hold a lane that leads services to local ports; ended hard at the end of the block."""
+        forwards = [f"{slot}:{self.ports[name]}:127.0.0.1:{port}" for name, port in targets.items()]
+        process = subprocess.Popen(
+            self.ssh_argv(*forwards, key=key),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def public(key: Path) -> str:
+    """Return the public half of a key, as registrations have it."""
+    return " ".join(key.with_name(f"{key.name}.pub").read_text().split()[:2])
