@@ -20,11 +20,14 @@ RELOAD_SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
 
 
 def argv(program: HaproxyProgram, settings: RouterSettings, directory: Path) -> tuple[str, ...]:
-    """The command that runs the files of `render` in `directory` (absolute)."""
+    """The command that runs the files of `render` in `directory` (absolute).
+
+    It works in that directory: each thread loads the Lua by its relative name once more.
+    """
     master = f"{master_socket(settings)},mode,600"
-    return (program.path, "-W", "-db", "-S", master, "-f", str(directory / CONFIG))
+    return (program.path, "-C", str(directory), "-W", "-db", "-S", master, "-f", CONFIG)
 
 
 def check_argv(program: HaproxyProgram, directory: Path) -> tuple[str, ...]:
     """The command that ends with 0 when the files in `directory` are good; binds nothing."""
-    return (program.path, "-c", "-q", "-f", str(directory / CONFIG))
+    return (program.path, "-C", str(directory), "-c", "-q", "-f", CONFIG)
