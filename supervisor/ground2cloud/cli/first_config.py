@@ -24,8 +24,8 @@ def write_first(path: Path, services: tuple[str, ...]) -> None:
         ConfigError: a value of a service is not allowed.
     """
     text = registered_sample()
-    if services:
-        text += "\n" + tomli_w.dumps({"service": [_service(each) for each in services]})
+    for each in services:
+        text += "\n[[service]]\n" + tomli_w.dumps(_service(each))
     parse_agent(text, file=path.name, directory=path.absolute().parent)
     try:
         write_atomic(path, text, mode=_MODE)

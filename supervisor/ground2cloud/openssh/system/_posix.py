@@ -67,6 +67,12 @@ def permission_hint(key: Path) -> str:
     return f"run: chmod 600 {shlex.quote(os.fspath(key))}"
 
 
+async def hand_over_key(key: Path) -> str:
+    """Do nothing: whose the file is was settled with its owner; answer what went wrong: nothing."""
+    del key
+    return ""
+
+
 async def restrict_key(key: Path) -> str:
     """Let only the owner read and write the key; answer what went wrong, empty if nothing."""
     try:

@@ -90,6 +90,15 @@ def permission_hint(key: Path) -> str:
     )
 
 
+async def hand_over_key(key: Path) -> str:
+    """Let those read the key who may read its directory; answer what went wrong, empty if nothing.
+
+    The directory of a service is for SYSTEM, the administrators and the service's account.
+    """
+    done = await oneshot.run(("icacls", os.fspath(key), "/reset"), timeout=_TIMEOUT)
+    return "" if done.ok else f"icacls: {(done.err or done.out).strip()}"
+
+
 async def restrict_key(key: Path) -> str:
     """Let only SYSTEM, Administrators and this account read the key; answer what went wrong.
 

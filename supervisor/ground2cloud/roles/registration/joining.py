@@ -12,6 +12,7 @@ from ground2cloud import __version__
 from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.messages import Registered, RegisterRequest, WantedService
+from ground2cloud.config import places
 from ground2cloud.config.identity import Backchannel, Endpoint, Identity, Joining
 from ground2cloud.config.join import Join, encode
 from ground2cloud.config.model import Service
@@ -69,6 +70,7 @@ async def join_gateway(
     store.write(identity)
     store.joined()
     store.tidy()
+    await hand_over(store, identity.key)
     return identity
 
 
@@ -117,6 +119,18 @@ async def provide_key(store: Store, name: str) -> str:
     if not report.usable:
         raise Ground2CloudError(report.message, report.hint)
     return " ".join(report.public_key.split()[:2])
+
+
+async def hand_over(store: Store, key: str) -> None:
+    """Let a service's account read the key that an administrator's command made for it.
+
+    Raises:
+        Ground2CloudError: it can't be done; the identity is in force all the same.
+    """
+    if store.state.is_relative_to(places.service().configuration):
+        problem = await system.hand_over_key(store.state / key)
+        if problem:
+            raise Ground2CloudError(f"the service can't be given its key: {problem}")
 
 
 def _identity(answer: Registered, join: Join, left: Joining, authority: str) -> Identity:

@@ -31,7 +31,7 @@ from ground2cloud.core.spec import Verdict
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.roles.doctor.trial import try_lane
 from ground2cloud.roles.registration.asking import ask, client_of
-from ground2cloud.roles.registration.joining import WITHIN, provide_key
+from ground2cloud.roles.registration.joining import WITHIN, hand_over, provide_key
 from ground2cloud.roles.registration.placing import NOT_REGISTERED, REGISTER_HINT, placed
 from ground2cloud.roles.registration.store import Store
 from ground2cloud.roles.registration.way import ELSEWHERE
@@ -100,6 +100,7 @@ async def rotate(store: Store, config: AgentConfig, places: Locations) -> Identi
         await _Proof(store, client, public).carry(config, places, identity, new)
     after = store.update(lambda known: _with_key(known, new))
     store.tidy()
+    await hand_over(store, new)
     return after or identity
 
 
