@@ -30,7 +30,7 @@ _PORT_HINT = (
 )
 
 
-class RouterObserver:
+class Observer:
     """One run; a new one is made for every start (`core.spec.Observer`).
 
     Args:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ground2cloud.haproxy import maps, reading
 from ground2cloud.haproxy.reading import Call, Usage
 from ground2cloud.haproxy.routes import RouterSettings, master_socket, pool
-from ground2cloud.haproxy.wire import RouterError, ask, word
+from ground2cloud.haproxy.wire import RuntimeSocketError, ask, word
 
 _PAYLOAD = 8000
 """Bytes of a payload: command and payload have to fit a buffer of 16 KiB."""
@@ -24,7 +24,7 @@ _ABSENT = ("entry not found", "key not found")
 class Runtime:
     """The router's runtime socket.
 
-    Every method raises `RouterError` when the router can't be reached, does not answer within
+    Every method raises `RuntimeSocketError` when the router can't be reached, does not answer within
     `timeout` seconds, or refuses; and ValueError for what can't be a key or value of a map.
     """
 
@@ -38,14 +38,14 @@ class Runtime:
         """Whether it answers."""
         try:
             return "Name: HAProxy" in await self._ask("show info")
-        except RouterError:
+        except RuntimeSocketError:
             return False
 
     async def show_map(self, name: str) -> dict[str, str]:
         """Return what stands in a map."""
         answer = await self._ask(f"show map {word(name)}")
         if answer.startswith("Unknown map"):
-            raise RouterError(f"the router has no map {name}")
+            raise RuntimeSocketError(f"the router has no map {name}")
         return reading.entries(answer)
 
     async def set_map(self, name: str, key: str, value: str) -> None:
@@ -69,7 +69,7 @@ class Runtime:
         answer = await self._ask(f"prepare map {word(name)}")
         version = answer.rpartition(" ")[2]
         if not version.isdecimal():
-            raise RouterError(f"the router did not prepare {name}: {answer[:200]}")
+            raise RuntimeSocketError(f"the router did not prepare {name}: {answer[:200]}")
         for payload in _payloads(entries):
             _expect_nothing(await self._ask(f"add map @{version} {name} <<\n{payload}"))
         _expect_nothing(await self._ask(f"commit map @{version} {name}"))
@@ -89,7 +89,7 @@ class Runtime:
         """Let a route use exactly these slots for new connections."""
         value = await self.show_entry(maps.ROUTES, route)
         if value is None:
-            raise RouterError(f"the router has no route {route}")
+            raise RuntimeSocketError(f"the router has no route {route}")
         kept = value.rpartition(maps.SEPARATOR)[0]
         named = pool(tuple(slots), self._slots)
         await self.set_map(maps.ROUTES, route, f"{kept}{maps.SEPARATOR}{named}")
@@ -148,7 +148,7 @@ class Runtime:
 
 def _expect_nothing(answer: str) -> None:
     if answer:
-        raise RouterError(f"the router refused: {answer[:200]}")
+        raise RuntimeSocketError(f"the router refused: {answer[:200]}")
 
 
 def _payloads(entries: Mapping[str, str]) -> Iterator[str]:

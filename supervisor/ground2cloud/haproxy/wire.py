@@ -17,7 +17,7 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 _WORD = re.compile(r"[A-Za-z0-9_.:/|,@#-]{1,2000}")
 
 
-class RouterError(Ground2CloudError):
+class RuntimeSocketError(Ground2CloudError):
     """The router did not do what it was told, or did not answer."""
 
 
@@ -25,7 +25,7 @@ async def ask(path: Path, command: str, timeout: float) -> str:  # noqa: ASYNC10
     """Send one command and return the answer without the empty lines around it.
 
     Raises:
-        RouterError: no answer within `timeout` seconds, or too much of it.
+        RuntimeSocketError: no answer within `timeout` seconds, or too much of it.
     """
     try:
         async with asyncio.timeout(timeout):
@@ -39,9 +39,11 @@ async def ask(path: Path, command: str, timeout: float) -> str:  # noqa: ASYNC10
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except TimeoutError as error:
-        raise RouterError(f"the router did not answer within {timeout:g} s") from error
+        raise RuntimeSocketError(f"the router did not answer within {timeout:g} s") from error
     except OSError as error:
-        raise RouterError(f"the router can't be reached: {error.strerror or error}") from error
+        raise RuntimeSocketError(
+            f"the router can't be reached: {error.strerror or error}"
+        ) from error
 
 
 async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -69,5 +71,5 @@ async def _read(reader: asyncio.StreamReader) -> str:
     while chunk := await reader.read(65536):
         answer += chunk
         if len(answer) > ANSWER_LIMIT:
-            raise RouterError("the router's answer is too long")
+            raise RuntimeSocketError("the router's answer is too long")
     return answer.decode("utf-8", "replace")
