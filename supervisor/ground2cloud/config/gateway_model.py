@@ -139,8 +139,13 @@ class Router(Section, frozen=True, kw_only=True):
         Seconds, Meta(description="Seconds after which a silent connection ends.")
     ] = 3600
     max_connections: Annotated[
-        int, Meta(ge=10, le=1_000_000, description="Connections at the same time.")
-    ] = 20_000
+        Annotated[int, Meta(ge=10, le=1_000_000)] | None,
+        Meta(
+            description="Connections at the same time; by default as many as the limit of open"
+            " files allows, at two for each.",
+            examples=[20000],
+        ),
+    ] = None
 
 
 class Plain(Section, frozen=True, kw_only=True):

@@ -15,13 +15,13 @@ from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, Refused
 from ground2cloud.core.states import State
 from ground2cloud.haproxy import maps
 from ground2cloud.haproxy.child import RELOAD_SIGNAL, argv, check_argv, refused
-from ground2cloud.haproxy.observer import RouterObserver
+from ground2cloud.haproxy.observer import Observer
 from ground2cloud.haproxy.program import HaproxyProgram
 from ground2cloud.haproxy.reading import Usage
 from ground2cloud.haproxy.render import render
 from ground2cloud.haproxy.routes import Backend, RouterSettings
 from ground2cloud.haproxy.runtime import Runtime
-from ground2cloud.haproxy.wire import RouterError
+from ground2cloud.haproxy.wire import RuntimeSocketError
 from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.rendering.replacing import replace
@@ -86,7 +86,7 @@ class Router:
         return ChildSpec(
             name=NAME,
             prepare=self.prepare,
-            observe=lambda: RouterObserver(self._on_reload),
+            observe=lambda: Observer(self._on_reload),
             limits=self._limits,
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
@@ -141,7 +141,7 @@ class Router:
             self._due.clear()
             try:
                 await self.publish()
-            except RouterError as error:
+            except RuntimeSocketError as error:
                 if self._up:
                     log(_log, logging.WARNING, "router-untold", f"{error.message}; trying again")
                 await asyncio.sleep(_RETRY)
@@ -151,7 +151,7 @@ class Router:
         """Put in force what the book and the lanes say now, if the router is up.
 
         Raises:
-            RouterError: it did not take it, or not all of it.
+            RuntimeSocketError: it did not take it, or not all of it.
         """
         async with self._turn:
             if not self._up:
@@ -170,7 +170,7 @@ class Router:
         """What went over each route since the router's last reload; None if it can't be asked."""
         try:
             return await self._runtime.stats() if self._up else None
-        except RouterError:
+        except RuntimeSocketError:
             return None
 
     async def end(self, registration: int) -> None:
@@ -180,17 +180,17 @@ class Router:
             for route in routes:
                 if route.partition("/")[0] == str(registration):
                     await self._runtime.kill_sessions(route)
-        except RouterError as error:
+        except RuntimeSocketError as error:
             self._note_living(error)
 
     async def end_element(self, element: int) -> None:
         """End the lasting connections of an element."""
         try:
             await self._runtime.kill_element(element)
-        except RouterError as error:
+        except RuntimeSocketError as error:
             self._note_living(error)
 
-    def _note_living(self, error: RouterError) -> None:
+    def _note_living(self, error: RuntimeSocketError) -> None:
         if self._up:
             text = f"connections that should end may go on: {error.message}"
             log(_log, logging.ERROR, "router-unended", text)
