@@ -24,8 +24,8 @@ _ABSENT = ("entry not found", "key not found")
 class Runtime:
     """The router's runtime socket.
 
-    Every method raises `RuntimeSocketError` when the router can't be reached, does not answer within
-    `timeout` seconds, or refuses; and ValueError for what can't be a key or value of a map.
+    Every method raises `RuntimeSocketError` when the router can't be reached, does not answer
+    within `timeout` seconds, or refuses; and ValueError for what can't be a key or value of a map.
     """
 
     def __init__(self, settings: RouterSettings, *, timeout: float = 5.0) -> None:

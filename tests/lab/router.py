@@ -1,0 +1,204 @@
+"""A real HAProxy by the product's own files, with raw connections to it.
+
+What stands on the slots is up to the test: a tiny server on 127.0.0.2 is as good as a lane.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ground2cloud.config.model import Kind
+from ground2cloud.haproxy.child import argv, check_argv
+from ground2cloud.haproxy.program import HaproxyProgram, find_haproxy
+from ground2cloud.haproxy.render import render
+from ground2cloud.haproxy.routes import Backend, Endpoint, Key, RouterSettings
+from ground2cloud.haproxy.runtime import Runtime
+from tests.lab.ports import free_port
+from tests.lab.processes import end_child, run
+from tests.lab.waiting import wait_until
+
+SECRET = "an-element-key"
+DOMAIN = "g2c.example.com"
+
+
+def hashed(secret: str) -> str:
+    """The hash under which the router knows a key."""
+    return hashlib.sha256(secret.encode()).hexdigest().upper()
+
+
+def key(secret: str = SECRET, element: int = 1, **more: Any) -> Key:  # noqa: ANN401 - whatever a Key takes
+    """A key to all of registration 1001, unless `grants` says otherwise."""
+    return Key(hashed(secret), element, more.pop("grants", ((1001, None),)), **more)
+
+
+def backend(
+    port: int,
+    service: str = "web",
+    *,
+    registration: int = 1001,
+    **more: Any,  # noqa: ANN401 - whatever a Backend takes
+) -> Backend:
+    """An HTTP service on the first slot, unless told otherwise."""
+    kind = more.pop("kind", Kind.HTTP)
+    return Backend(registration, service, kind, port, more.pop("slots", ("127.0.0.1",)))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer as it came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def error(self) -> str | None:
+        """The slug, the same in header and body or this fails."""
+        slug = self.headers.get("ground2cloud-error")
+        if slug is not None:
+            assert json.loads(self.body)["error"] == slug
+        return slug
+
+
+class Router:
+    """A router in `directory` (short); use it as a context manager."""
+
+    def __init__(
+        self,
+        directory: Path,
+        backends: list[Backend],
+        keys: list[Key] | None = None,
+        **settings: Any,  # noqa: ANN401 - whatever RouterSettings takes
+    ) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.settings = RouterSettings(
+            runtime_socket=directory / "router.sock",
+            listen=(Endpoint("127.0.0.1", self.port),),
+            domain=DOMAIN,
+            **settings,
+        )
+        self.backends = backends
+        self.keys = [key()] if keys is None else keys
+        self.program = _program()
+        self.output = directory / "stderr"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.runtime = Runtime(self.settings)
+
+    def __enter__(self) -> Self:
+        self.write()
+        run(*check_argv(self.program, self.directory))
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                argv(self.program, self.settings, self.directory), stderr=output
+            )
+        wait_until(lambda: self.loads() == 1 or self._ended(), what="the router's start")
+        assert self.loads() == 1, self.words()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            end_child(self.process)
+
+    def write(self) -> None:
+        """Write the files as things are now."""
+        for name, text in render(self.settings, self.backends, self.keys).items():
+            (self.directory / name).write_text(text)
+
+    def reload(self) -> None:
+        """Have the files read again, and wait until they are in force."""
+        self.write()
+        before = self.loads()
+        assert self.process is not None
+        self.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: self.loads() > before, what="a reload")
+
+    def words(self) -> str:
+        """All that it said on stderr."""
+        return self.output.read_text()
+
+    def loads(self) -> int:
+        """How often it has loaded its files."""
+        return self.words().count("Loading success.")
+
+    def connect(self, port: int | None = None) -> socket.socket:
+        """Open a connection to it."""
+        return socket.create_connection(("127.0.0.1", port or self.port), timeout=10)
+
+    def ask(self, request: str | bytes) -> Reply:
+        """Send this as it is, on a connection of its own, and read one answer."""
+        with self.connect() as connection:
+            connection.sendall(request if isinstance(request, bytes) else request.encode())
+            return read_reply(connection)
+
+    def get(self, host: str = "web-1001", *headers: str, path: str = "/") -> Reply:
+        """GET with the key, unless `headers` has one."""
+        return self.ask(head("GET", path, host, *headers))
+
+    @contextlib.contextmanager
+    def tunnel(self, host: str = "web-1001", *headers: str) -> Iterator[socket.socket]:
+        """A CONNECT that must succeed."""
+        with self.connect() as connection:
+            connection.sendall(head("CONNECT", f"{host}:1", host, *headers).encode())
+            assert read_head(connection)[0] == 200
+            yield connection
+
+    def _ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+def head(method: str, target: str, host: str, *headers: str) -> str:
+    """A request's head; the key is added when `headers` has none."""
+    lines = list(headers)
+    own = ("ground2cloud-key:", "proxy-authorization:")
+    if not any(line.lower().startswith(own) for line in lines):
+        lines.append(f"Ground2Cloud-Key: {SECRET}")
+    if not any(line.lower().startswith("host:") for line in lines):
+        lines.insert(0, f"Host: {host if ':' in host or '.' in host else f'{host}.{DOMAIN}'}")
+    return "\r\n".join((f"{method} {target} HTTP/1.1", *lines, "", ""))
+
+
+def read_head(connection: socket.socket) -> tuple[int, dict[str, str]]:
+    """Read an answer's status and headers, and not a byte more."""
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            raise ConnectionError(f"closed after {data!r}")
+        data += byte
+    first, *lines = data.decode("latin-1").rstrip().split("\r\n")
+    pairs = (line.split(":", 1) for line in lines)
+    return int(first.split(" ")[1]), {name.lower(): value.strip() for name, value in pairs}
+
+
+def read_reply(connection: socket.socket) -> Reply:
+    """Read one answer with its body, by length, chunks or the end."""
+    status, headers = read_head(connection)
+    with connection.makefile("rb") as file:
+        if headers.get("transfer-encoding") == "chunked":
+            body = b""
+            while size := int(file.readline(), 16):
+                body += file.read(size)
+                file.readline()
+            file.readline()
+        elif "content-length" in headers:
+            body = file.read(int(headers["content-length"]))
+        else:
+            body = b"" if status in {100, 101, 204, 304} else file.read()
+    return Reply(status, headers, body)
+
+
+def _program() -> HaproxyProgram:
+    program = asyncio.run(find_haproxy())
+    assert isinstance(program, HaproxyProgram), program
+    assert shutil.which(program.path)
+    return program
