@@ -80,8 +80,8 @@ def exchange(
         connection.sock = _Socket(secure, deadline, now)
         connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()
-        content = response.read(BODY_LIMIT + 1)
-        if len(content) > BODY_LIMIT or not _is_whole(response, content):
+        content = response.read(BODY_LIMIT)
+        if not _is_whole(response, content):
             raise http.client.HTTPException("too large, or cut off")
         return Reply(response.status, response.headers, content)
 

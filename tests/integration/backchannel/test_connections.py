@@ -100,8 +100,8 @@ def test_a_call_that_runs_does_not_give_way_to_strangers(tmp_path: Path) -> None
         thread = threading.Thread(target=lambda: answers.append(client.claim("127.0.0.1").holder))
         thread.start()
         wait_until(lambda: place.desk.asked, what="the call has reached the desk")
-        for _ in range(20):
-            stack.enter_context(plain(place))
+        flood = [stack.enter_context(plain(place)) for _ in range(20)]
+        wait_until(lambda: _closed(flood[0]), what="strangers give way to strangers")
         gate.set()
         thread.join(10)
     assert answers == ["none"]

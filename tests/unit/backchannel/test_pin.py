@@ -37,3 +37,7 @@ def test_two_certificates_have_none(pem: str) -> None:
 def test_another_pin_is_told_with_both(pem: str) -> None:
     with pytest.raises(ValueError, match=f"SHA-256 {pin_of(pem)}, and {'0' * 64} is expected"):
         prove(pem, "0" * 64)
+
+
+def test_text_that_is_no_part_of_the_certificate_is_left_out(pem: str) -> None:
+    assert prove(pem.replace("\n", "\n!\n", 1), pin_of(pem)) == pem
