@@ -44,21 +44,30 @@ def test_what_goes_into_ssh_has_no_quote_no_space_of_its_own_and_no_token(
     assert not text.startswith("-") or kind is messages.Token
 
 
-@pytest.mark.parametrize(
-    ("kind", "good"),
-    [
-        (messages.ServiceName, ("books", "a_b-1", "0")),
-        (messages.Slot, ("127.0.0.1", "127.0.0.16", "127.0.0.254")),
-        (messages.PublicKey, (KEY,)),
-        (messages.Token, (TOKEN,)),
-        (messages.HostName, ("g2c.example.com", "192.0.2.1", "::1", "2001:db8::7", "a")),
-        (messages.Account, ("ground2cloud", "_g2c")),
-        (messages.Line, ("", "Büro Süd, 2. Stock")),
-    ],
-)
+GOOD = [
+    (messages.ServiceName, ("books", "a_b-1", "0")),
+    (messages.Slot, ("127.0.0.1", "127.0.0.16", "127.0.0.254")),
+    (messages.PublicKey, (KEY,)),
+    (messages.Token, (TOKEN,)),
+    (messages.HostName, ("g2c.example.com", "192.0.2.1", "::1", "2001:db8::7", "a")),
+    (messages.Account, ("ground2cloud", "_g2c")),
+    (messages.Line, ("", "Büro Süd, 2. Stock")),
+]
+
+
+@pytest.mark.parametrize(("kind", "good"), GOOD, ids=range(len(GOOD)))
 def test_what_is_right_passes(kind: type[str], good: tuple[str, ...]) -> None:
     for text in good:
         assert msgspec.convert(text, kind) == text
+
+
+@pytest.mark.parametrize(("kind", "good"), GOOD, ids=range(len(GOOD)))
+@pytest.mark.parametrize("end", ["\n", "\r", "\0", "\u2028"])
+def test_nothing_may_follow_it(kind: type[str], good: tuple[str, ...], end: str) -> None:
+    """Python's `$` would let one line end pass."""
+    for text in good:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(text + end, kind)
 
 
 def test_a_token_is_not_shown() -> None:

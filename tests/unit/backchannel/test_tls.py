@@ -98,6 +98,16 @@ def test_a_damaged_ca_is_never_replaced_behind_the_operators_back(
     assert file.read_bytes() == content
 
 
+def test_a_ca_with_the_key_of_another_is_damaged(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Certificates(tmp_path / name, NAMES, NOW)
+    a, b = ((tmp_path / name / AUTHORITY_FILE).read_text() for name in ("a", "b"))
+    mark = "-----BEGIN PRIVATE KEY-----"
+    (tmp_path / "a" / AUTHORITY_FILE).write_text(a.partition(mark)[0] + mark + b.partition(mark)[2])
+    with pytest.raises(Ground2CloudError, match="not that of the certificate"):
+        Certificates(tmp_path / "a", NAMES, NOW)
+
+
 def test_nothing_older_than_tls_1_3_is_spoken(tmp_path: Path) -> None:
     context = Certificates(tmp_path, NAMES, NOW).context
     assert context.minimum_version == ssl.TLSVersion.TLSv1_3
