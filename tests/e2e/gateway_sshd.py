@@ -202,7 +202,7 @@ class GatewaySshd:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=40,
             check=False,
         )
         assert done.returncode != 0, done
