@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,23 @@ def test_a_writer_that_died_in_the_middle_leaves_no_lock(tmp_path: Path) -> None
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert registry.changes() == 0
     make_invite(registry)
+    registry.close()
+
+
+def test_a_writer_that_does_not_end_is_told_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ground2cloud.registry.database.BUSY", 0.2)
+    path = tmp_path / "registry.db"
+    registry = Registry(sqlite_url(path))
+    token = make_invite(registry)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RegistryError, match="database is locked"):
+            enter(registry, token, "one")
+        assert registry.registrations() == ()
+        other.rollback()
+    assert enter(registry, token, "one").id == 1001
     registry.close()
 
 
