@@ -152,6 +152,14 @@ class Router:
             assert read_head(connection)[0] == 200
             yield connection
 
+    def show(self, command: str) -> str:
+        """Ask its runtime socket, without the product's client."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.settings.runtime_socket))
+            connection.sendall(command.encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
     def _ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 

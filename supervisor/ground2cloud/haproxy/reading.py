@@ -70,11 +70,11 @@ def entries(answer: str) -> dict[str, str]:
 
 
 def calls(answer: str) -> Iterator[Call]:
-    """Read `show map calls.map`."""
+    """Read `show map calls.map`: also of connections that ended a while ago."""
     for key, value in entries(answer).items():
         source, _, port = key.rpartition("@")
-        element, _, route = value.partition("@")
-        if port.isdecimal():
+        element, route, *_ = (*value.split("@"), "")
+        if port.isdecimal() and route:
             yield Call(source, int(port), int(element) if element.isdecimal() else None, route)
 
 

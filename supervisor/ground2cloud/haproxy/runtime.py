@@ -107,10 +107,7 @@ class Runtime:
 
     async def calls(self) -> tuple[Call, ...]:
         """Return the connections that last, of the present worker and of those before a reload."""
-        found = [
-            reading.calls(await self._ask_worker(pid, f"show map {maps.CALLS}"))
-            for pid in await self._workers()
-        ]
+        found = [await self._sessions(pid) for pid in await self._workers()]
         return tuple(itertools.chain.from_iterable(found))
 
     async def kill_sessions(self, route: str) -> int:
@@ -124,17 +121,21 @@ class Runtime:
     async def _kill(self, doomed: Callable[[Call], bool]) -> int:
         count = 0
         for pid in await self._workers():
-            answer = await self._ask_worker(pid, f"show map {maps.CALLS}")
-            callers = [(c.source, c.source_port) for c in reading.calls(answer) if doomed(c)]
-            if not callers:
-                continue
-            sessions = reading.sessions(await self._ask_worker(pid, "show sess"))
-            found = [sessions[caller] for caller in callers if caller in sessions]
+            found = [
+                session for call, session in (await self._sessions(pid)).items() if doomed(call)
+            ]
             for some in _batches(found, _AT_ONCE):
                 commands = "; ".join(f"@!{pid} shutdown session {session}" for session in some)
                 await ask(self._master, commands, self._timeout)
             count += len(found)
         return count
+
+    async def _sessions(self, pid: int) -> dict[Call, str]:
+        """Return the connections that last of one worker, with the numbers of their sessions."""
+        calls = reading.calls(await self._ask_worker(pid, f"show map {maps.CALLS}"))
+        sessions = reading.sessions(await self._ask_worker(pid, "show sess"))
+        pairs = ((call, sessions.get((call.source, call.source_port))) for call in calls)
+        return {call: session for call, session in pairs if session is not None}
 
     async def _workers(self) -> tuple[int, ...]:
         return reading.workers(await ask(self._master, "show proc", self._timeout))
