@@ -1,14 +1,17 @@
 """Fixtures and words of the tests of registered agents, against `SmallGateway`."""
 
+import contextlib
+import io
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import tomli_w
 
+from ground2cloud.cli import main
 from tests.lab.agent import Agent
 from tests.lab.httpapp import HttpApp
 from tests.lab.small_gateway import SLOTS, SmallGateway
@@ -51,8 +54,24 @@ def one(app: HttpApp, name: str) -> dict[str, Any]:
     return {"name": name, "kind": "http", "host": "127.0.0.1", "port": app.port}
 
 
+class Ended(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def cli(agent: Agent, *words: str) -> Ended:
+    """Run a command in this process: a new one spends a second on its imports."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([*words, "--config", str(agent.config)])
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
 def register(agent: Agent, gateway: SmallGateway, *options: str) -> str:
-    done = agent.cli("register", gateway.invite(), *options)
+    done = cli(agent, "register", gateway.invite(), *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

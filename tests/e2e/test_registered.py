@@ -12,6 +12,7 @@ from ground2cloud.backchannel.errors import RefusedError, Slug
 from tests.e2e.registered import (
     Make,
     answers,
+    cli,
     gateway,
     identity,
     make,
@@ -56,12 +57,12 @@ def test_a_running_agent_takes_a_registration_up_and_gives_it_up_at_once(
     wait_until(lambda: "not registered" in agent.log_text(), what="it waits")
     status = wait_until(agent.status, what="its status")
     assert status.summary == "0/1 up"
-    assert "not registered" in agent.cli("status").stdout
+    assert "not registered" in cli(agent, "status").stdout
     register(agent, gateway)
     agent.wait_ready()
     port = port_of(agent)
     assert answers(port)
-    done = agent.cli("unregister")
+    done = cli(agent, "unregister")
     assert done.returncode == 0, done.stderr
     wait_until(lambda: not agent.ssh_pids(), what="the lane's end")
     assert gateway.members == {}
@@ -92,7 +93,7 @@ def test_a_service_that_is_added_gets_a_port_and_disturbs_no_other(
     assert answers(first)
     assert answers(second, SLOTS[1])
     assert ssh in agent.ssh_pids(), "the first lane was replaced"
-    assert agent.cli("restart").returncode == 0
+    assert cli(agent, "restart").returncode == 0
     wait_until(lambda: answers(second) and answers(first), what="both on one lane again")
     edit(agent.config, lambda tables: tables["service"].pop())
     wait_until(lambda: len(identity(agent)["service"]) == 1, what="it withdrawn")
@@ -152,7 +153,7 @@ def test_no_lane_waits_for_a_backchannel(make: Make, gateway: SmallGateway, how:
         return found is not None and found.light.state == "down"
 
     wait_until(told, what="the light")
-    assert "backchannel" in agent.cli("status").stdout
+    assert "backchannel" in cli(agent, "status").stdout
     gateway.answering.set()
     gateway.fault = None
     if how == "away":
@@ -186,7 +187,7 @@ def test_heartbeats_tell_how_it_is_and_measure_the_clocks(
     assert found.light.state == "up"
     assert found.clock_skew is not None
     assert abs(found.clock_skew) < 2
-    assert "clock here" in agent.cli("status").stdout
+    assert "clock here" in cli(agent, "status").stdout
     agent.stop()
 
 
@@ -210,9 +211,9 @@ def test_an_answer_that_was_lost_is_asked_for_again(make: Make, gateway: SmallGa
     agent = make()
     join = gateway.invite()
     gateway.lost_answers = 1
-    assert agent.cli("register", join).returncode == 1
+    assert cli(agent, "register", join).returncode == 1
     assert not (agent.config.parent / "state" / "identity.toml").exists()
-    done = agent.cli("register", join)
+    done = cli(agent, "register", join)
     assert done.returncode == 0, done.stderr
     assert list(gateway.members) == [1001]
     agent.start()
@@ -224,15 +225,15 @@ def test_what_is_refused_is_told_and_changes_nothing(make: Make, gateway: SmallG
     agent = make()
     register(agent, gateway)
     before = identity(agent)
-    again = agent.cli("register", gateway.invite())
+    again = cli(agent, "register", gateway.invite())
     assert again.returncode == 1
     assert "already" in again.stderr
-    used = agent.cli("register", "--force", gateway.invite()[:-3])
+    used = cli(agent, "register", "--force", gateway.invite()[:-3])
     assert "damaged" in used.stderr
     gateway.joins.clear()
     join = gateway.invite()
     gateway.joins.clear()
-    refused = agent.cli("register", "--force", join)
+    refused = cli(agent, "register", "--force", join)
     assert refused.returncode == 1
     assert "no such join token" in refused.stderr
     assert identity(agent) == before
@@ -256,7 +257,7 @@ def test_a_machine_without_a_file_registers_with_its_service(
 def test_a_plain_sshd_s_configuration_is_not_registered(
     agent: Agent, gateway: SmallGateway
 ) -> None:
-    done = agent.cli("register", gateway.invite())
+    done = cli(agent, "register", gateway.invite())
     assert done.returncode == 1
     assert "[gateway]" in done.stderr
     assert gateway.members == {}
@@ -274,7 +275,7 @@ def test_a_rotation_changes_the_key_and_interrupts_nothing(
     agent.wait_ready()
     before, key = identity(agent), gateway.members[1001].keys[0]
     (ssh,) = agent.ssh_pids()
-    done = agent.cli("rotate-key")
+    done = cli(agent, "rotate-key")
     assert done.returncode == 0, done.stderr
     after = identity(agent)
     assert after["key"] != before["key"]
@@ -300,7 +301,7 @@ def test_a_key_that_the_gateway_does_not_let_in_is_given_up(
     register(agent, gateway)
     before = identity(agent)
     monkeypatch.setattr(gateway, "write_keys", lambda: None)
-    done = agent.cli("rotate-key")
+    done = cli(agent, "rotate-key")
     assert done.returncode == 1
     assert "the present key stays" in done.stderr
     assert identity(agent) == before
@@ -314,7 +315,7 @@ def test_a_rotation_that_is_cut_off_after_the_proof_leaves_a_lane_that_gets_in(
     agent = make()
     register(agent, gateway)
     gateway.proves_keys = False
-    cut = agent.cli("rotate-key", timeout=60)
+    cut = cli(agent, "rotate-key")
     assert cut.returncode == 1
     assert "both keys stay" in cut.stderr
     assert "next_key" in identity(agent)
@@ -335,7 +336,7 @@ def test_a_rotation_without_a_gateway_changes_nothing(make: Make, gateway: Small
     register(agent, gateway)
     before = identity(agent)
     gateway.stop()
-    done = agent.cli("rotate-key")
+    done = cli(agent, "rotate-key")
     assert done.returncode == 1
     assert identity(agent) == before
     assert len(list((agent.config.parent / "state").glob("id_ed25519*"))) == 2

@@ -1,39 +1,8 @@
 """`ground2cloud register`, `unregister`, `rotate-key`: this machine as an agent of a gateway."""
 
-import asyncio
-import contextlib
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
-
 import click
 
-from ground2cloud.cli.first_config import write_first
-from ground2cloud.cli.running import config_path, find_agent
 from ground2cloud.cli.settings import Settings, common_options
-from ground2cloud.config.identity import Identity
-from ground2cloud.config.join import Join, decode
-from ground2cloud.config.load import load_agent
-from ground2cloud.config.locations import Locations, locate
-from ground2cloud.config.model import AgentConfig
-from ground2cloud.errors import ConfigError, Ground2CloudError
-from ground2cloud.logs.escape import printable
-from ground2cloud.roles.registration.joining import join_gateway, leave_gateway
-from ground2cloud.roles.registration.placing import NOT_REGISTERED, REGISTER_HINT
-from ground2cloud.roles.registration.rotating import rotate
-from ground2cloud.roles.registration.store import Store
-
-_LIMIT = 500
-
-
-class _Site(NamedTuple):
-    """The agent that a command is about."""
-
-    path: Path
-    config: AgentConfig
-    places: Locations
-    store: Store
 
 
 @click.command()
@@ -60,25 +29,9 @@ def register(
 
     The same command may be given again when it was cut off or got no answer.
     """
-    join = _join(join_string)
-    path = config_path(settings)
-    if not path.exists():
-        write_first(path, services)
-        _say(f"wrote {path}")
-    elif services:
-        raise Ground2CloudError(f"{path} is there already", "add the service as [[service]] in it")
-    site = _site(settings)
-    with _alone(site):
-        if not force:
-            _require_no_other(site.store)
-        work = join_gateway(site.store, join, site.config.service, name=name)
-        identity = asyncio.run(work)
-    _say(f"registered as {identity.registration}{_named(identity)} at {join.host}")
-    for each in identity.service:
-        _say(f"  {each.name}: port {each.port}")
-    if not identity.service:
-        _say(f"  no service yet: add a [[service]] to {path}, and it gets a port by itself")
-    _say_who_goes_on(settings)
+    from ground2cloud.cli.membership import join  # noqa: PLC0415 - or --help would load ssh
+
+    join(settings, join_string, name, services, force=force)
 
 
 @click.command()
@@ -90,16 +43,9 @@ def unregister(settings: Settings, *, force: bool) -> None:
 
     A running agent ends its connections at once. The configuration file stays.
     """
-    site = _site(settings)
-    with _alone(site):
-        identity = _identity(site.store)
-        told = asyncio.run(leave_gateway(site.store, identity, force=force))
-    _say(f"registration {identity.registration} is given up")
-    if not told:
-        _say(
-            f"  the gateway could not be told: its operator can end it there with"
-            f" ground2cloud gateway revoke {identity.registration}"
-        )
+    from ground2cloud.cli.membership import leave  # noqa: PLC0415 - or --help would load ssh
+
+    leave(settings, force=force)
 
 
 @click.command("rotate-key")
@@ -111,75 +57,6 @@ def rotate_key(settings: Settings) -> None:
     Number and ports stay, and so do the connections. Both keys are good until the new one has
     carried a connection; if that fails, nothing has changed.
     """
-    site = _site(settings)
-    with _alone(site):
-        _identity(site.store)
-        identity = asyncio.run(rotate(site.store, site.config, site.places))
-    _say(f"registration {identity.registration} has a new key, {site.store.state / identity.key}")
+    from ground2cloud.cli.membership import renew_key  # noqa: PLC0415 - or --help would load ssh
 
-
-def _site(settings: Settings) -> _Site:
-    path = config_path(settings)
-    config = load_agent(path)
-    if config.gateway is not None:
-        raise Ground2CloudError(
-            f"{path} says where the gateway is, so a registration would not be used",
-            "remove [gateway] from it, and remote_port and remote_bind of every service",
-        )
-    places = locate(config, path, os.environ)
-    return _Site(path, config, places, Store(places.state))
-
-
-@contextlib.contextmanager
-def _alone(site: _Site) -> Iterator[None]:
-    with site.store.commanding():
-        yield
-
-
-def _join(text: str) -> Join:
-    if text == "-":
-        text = click.get_text_stream("stdin").read(4000)
-    try:
-        return decode(text)
-    except ValueError as error:
-        raise Ground2CloudError(
-            str(error), "the gateway's operator makes one with: ground2cloud gateway invite"
-        ) from None
-
-
-def _require_no_other(store: Store) -> None:
-    try:
-        identity = store.read()
-    except ConfigError as error:
-        raise Ground2CloudError(error.message, "--force replaces it") from None
-    if identity is not None:
-        raise Ground2CloudError(
-            f"this machine is registration {identity.registration}{_named(identity)}"
-            f" of {identity.backchannel.host} already",
-            "--force replaces it once the new one is complete; ground2cloud unregister ends it",
-        )
-
-
-def _identity(store: Store) -> Identity:
-    identity = store.read()
-    if identity is None:
-        raise Ground2CloudError(NOT_REGISTERED, REGISTER_HINT)
-    return identity
-
-
-def _named(identity: Identity) -> str:
-    return f" ({identity.name})" if identity.name else ""
-
-
-def _say_who_goes_on(settings: Settings) -> None:
-    try:
-        find_agent(settings).status()
-    except Ground2CloudError:
-        option = f" --config {settings.config}" if settings.config else ""
-        _say(f"start the agent with: ground2cloud run{option}")
-    else:
-        _say("the running agent takes it up now: ground2cloud status")
-
-
-def _say(line: str) -> None:
-    click.echo(printable(line, _LIMIT))
+    renew_key(settings)
