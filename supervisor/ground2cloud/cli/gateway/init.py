@@ -28,7 +28,7 @@ def init(settings: Settings, *, force: bool, host: str | None, user: str | None)
     Keys and registrations that are there already are kept.
     """
     require_gateway()
-    from ground2cloud.roles.gateway import account, initialise  # noqa: PLC0415 - or --help loads it
+    from ground2cloud.roles.gateway import initialise, system  # noqa: PLC0415 - or --help loads it
 
     path = config_path(settings).absolute()
     if path.exists() and not force:
@@ -38,7 +38,7 @@ def init(settings: Settings, *, force: bool, host: str | None, user: str | None)
     given = {"host": host or _SAMPLE_HOST, **({"user": user} if user else {})}
     text = fill(gateway_sample(), "[gateway]", given)
     config = parse_gateway(text, file=path.name, directory=path.parent)
-    change = account.must_change(user)
+    change = system.must_change(user)
     _write(path, text, user if change else None)
     say(f"wrote {path}")
     places = locate_gateway(config, path, os.environ)

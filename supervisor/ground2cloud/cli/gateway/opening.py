@@ -82,9 +82,9 @@ class Office:
 
     def note(self, act: str, **fields: "Value") -> None:
         """Write an administrative act to the audit log."""
-        from ground2cloud.roles.gateway import account  # noqa: PLC0415 - POSIX alone has it
+        from ground2cloud.roles.gateway import system  # noqa: PLC0415 - POSIX alone has it
 
-        if not self.audit.write(act, wall(), operator=account.current(), **fields):
+        if not self.audit.write(act, wall(), operator=system.current(), **fields):
             say(f"warning: {self.audit.trouble}", err=True)
 
     def tell(self, registration: int | None = None) -> None:
@@ -110,14 +110,14 @@ def office(settings: Settings) -> Iterator[Office]:
         Ground2CloudError: it can't be done here.
     """
     require_gateway()
-    from ground2cloud.roles.gateway import account, foundation  # noqa: PLC0415 - the same
+    from ground2cloud.roles.gateway import foundation, system  # noqa: PLC0415 - the same
 
     path = config_path(settings)
     config = load_gateway(path)
     places = locate_gateway(config, path, os.environ)
-    if account.must_change(config.gateway.user):
+    if system.must_change(config.gateway.user):
         assert config.gateway.user is not None
-        account.become(config.gateway.user)
+        system.become(config.gateway.user)
     registry = foundation.open_registry(config, places)
     try:
         yield Office(path, config, places, registry, foundation.open_audit(places))

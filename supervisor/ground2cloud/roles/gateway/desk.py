@@ -1,7 +1,6 @@
 """The gateway's end of the backchannel: what each call does. Implements `messages.Desk`."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ground2cloud.registry import errors as registry
 from ground2cloud.registry.audit import Audit
 from ground2cloud.registry.records import Registration
 from ground2cloud.registry.store import Registry
-from ground2cloud.roles.gateway import derive
+from ground2cloud.roles.gateway import derive, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.lanes import Lanes
@@ -185,8 +184,7 @@ class GatewayDesk:
             what = claim.holder or "a session that does not end"
             message = f"a port of slot {slot} is held by {what}"
             raise RefusedError(Slug.CONFLICT, message, "the gateway's operator has to end it")
-        load = min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-        admission = self._lanes.pacing.ask(mine.id, monotonic(), load=load)
+        admission = self._lanes.pacing.ask(mine.id, monotonic(), load=system.load())
         holder = {Claimed.ENDED: "ended", Claimed.SPARED: "kept"}.get(claim.outcome, "none")
         return messages.ClaimAnswer(holder=holder, dial_in=admission.wait)  # type: ignore[arg-type] # one of the three
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from ground2cloud.core.clock import iso, monotonic, wall
 from ground2cloud.core.records import Records
 from ground2cloud.core.supervise import Supervisor, Transition
 from ground2cloud.core.usage import Meter
+from ground2cloud.haproxy.wire import RuntimeSocketError
 from ground2cloud.logs.fields import log
 from ground2cloud.logs.setup import Owner
 from ground2cloud.openssh.sshd.sessions import Session
@@ -24,7 +24,7 @@ from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.store import Registry
 from ground2cloud.rendering.atomic import make_private_directory, write_atomic
 from ground2cloud.roles import signals
-from ground2cloud.roles.gateway import account, foundation, report
+from ground2cloud.roles.gateway import foundation, report, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.desk import GatewayDesk
 from ground2cloud.roles.gateway.doorkeeper import Doorkeeper
@@ -40,8 +40,6 @@ from ground2cloud.web.gateway_messages import Agents, AgentView, ChildView, Gate
 from ground2cloud.web.gateway_routes import make_gateway_app
 from ground2cloud.web.messages import Answer
 from ground2cloud.web.server import LocalServer
-
-assert sys.platform != "win32"
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +94,7 @@ class Gateway:
     async def live(self) -> None:
         """Start everything, wait for the request to stop, end everything."""
         signals.listen(self._stopping.set, lambda: self._spawn(self.refresh(None)))
-        text = f"ground2cloud {__version__} gateway with {self._path} as {account.current()}"
+        text = f"ground2cloud {__version__} gateway with {self._path} as {system.current()}"
         log(_log, logging.INFO, "started", text)
         for directory in (self._places.run, self._files.home, self._files.router):
             make_private_directory(directory)
@@ -108,7 +106,7 @@ class Gateway:
         servers = await self._open()
         tasks = [asyncio.create_task(each) for each in (self._lanes.watch(), self._keep())]
         self._notifier.ready(f"{len(self._book.registrations)} registrations")
-        self._audit.write("started", wall(), version=__version__, operator=account.current())
+        self._audit.write("started", wall(), version=__version__, operator=system.current())
         try:
             await self._stopping.wait()
         finally:
@@ -220,8 +218,10 @@ class Gateway:
             else:
                 await self._book.read_one(registration)
             await self._doorkeeper.enforce()
-        except (RegistryError, OSError) as error:
-            return Answer(ok=False, message=f"it is not in force yet: {error}")
+        except (RegistryError, RuntimeSocketError, OSError) as error:
+            self._router.poke()
+            message = f"it is written down, but not in force yet: {error}"
+            return Answer(ok=False, message=message, hint="the gateway goes on trying")
         return Answer(ok=True)
 
     async def stop(self) -> Answer:
@@ -239,6 +239,8 @@ class Gateway:
                     await self._doorkeeper.enforce()
                 if monotonic() - self._written_at > WRITE_INTERVAL:
                     await self._write_sightings()
+            except RuntimeSocketError:
+                self._router.poke()
             except (RegistryError, OSError) as error:
                 self._note_trouble(str(error))
             else:

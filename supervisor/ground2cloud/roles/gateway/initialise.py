@@ -1,8 +1,6 @@
 """What `gateway init` makes, and what `gateway run` makes where it is missing."""
 
 import asyncio
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +10,7 @@ from ground2cloud.core.spec import Verdict
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh.sshd.program import find_sshd
 from ground2cloud.rendering.atomic import write_atomic
-from ground2cloud.roles.gateway import account, foundation
-
-assert sys.platform != "win32"
+from ground2cloud.roles.gateway import foundation, system
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +34,9 @@ def initialise(config: GatewayConfig, places: GatewayLocations, *, become: str |
         OSError: a file can't be written.
     """
     if become is not None:
-        account.give(places.state, become)
-        account.give(places.log_file.parent, become)
-        account.become(become)
+        system.give(places.state, become)
+        system.give(places.log_file.parent, become)
+        system.become(become)
     foundation.open_registry(config, places).close()
     pin = foundation.certificates(config, places).pin
     return Made(pin, asyncio.run(_host_ca(config, places)))
@@ -63,5 +59,4 @@ def write_config(path: Path, text: str, *, readable_for: str | None) -> None:
         path.parent.mkdir(mode=0o755, parents=True)
     write_atomic(path, text, mode=0o600)
     if readable_for is not None:
-        os.chown(path, -1, account.group_of(readable_for))
-        path.chmod(0o640)
+        system.share(path, readable_for)

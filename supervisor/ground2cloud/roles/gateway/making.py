@@ -1,7 +1,6 @@
 """From the configuration to the gateway's parts: its sshd, its router, its lanes."""
 
 import os
-import sys
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -20,14 +19,12 @@ from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.openssh.sshd.settings import Listen, SshdPlaces, SshdSettings
 from ground2cloud.registry.records import SLOTS
 from ground2cloud.rendering.atomic import write_atomic
-from ground2cloud.roles.gateway import account, derive, foundation
+from ground2cloud.roles.gateway import derive, foundation, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.desk import Facts
 from ground2cloud.roles.gateway.lanes import Lanes
 from ground2cloud.roles.gateway.listeners import Place
 from ground2cloud.roles.gateway.routing import Router
-
-assert sys.platform != "win32"
 
 LIMITS = Limits(stop_timeout=3.0, blocked_retry=30.0)
 """Times of both programs. A gateway that is blocked is tried again soon: nothing else is there."""
@@ -50,12 +47,12 @@ async def make_sshd(
     ssh = config.ssh
     settings = SshdSettings(
         listen=tuple(Listen(host, ssh.port) for host in _shared(config)),
-        user=account.current(),
+        user=system.current(),
         max_startups=ssh.max_startups,
         client_alive_interval=ssh.alive_interval,
         client_alive_count_max=ssh.alive_count_max,
         # It would refuse every key where others may write to a directory above (below /tmp).
-        strict_modes=unsafe_part(places.run, owners=(0, os.geteuid())) is None,
+        strict_modes=unsafe_part(places.run, owners=(0, system.number())) is None,
     )
     sshd_places = SshdPlaces(
         config_file=files.sshd_config,
@@ -131,7 +128,7 @@ def router_settings(
 def facts(config: GatewayConfig, identity: HostIdentity) -> Facts:
     """What every agent is told."""
     return Facts(
-        user=account.current(),
+        user=system.current(),
         endpoints=derive.endpoints(config),
         host_ca=identity.ca_public_key,
         host_alias=HOST_KEY_ALIAS,

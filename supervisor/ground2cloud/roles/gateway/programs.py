@@ -1,23 +1,18 @@
 """Whether the programs are there that a gateway runs, and the account that it runs them as."""
 
-import os
-import sys
-
 from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.core.spec import Verdict
 from ground2cloud.haproxy.program import find_haproxy
 from ground2cloud.openssh.sshd.child import shell_problem
 from ground2cloud.openssh.sshd.program import find_sshd
-from ground2cloud.roles.gateway import account
-
-assert sys.platform != "win32"
+from ground2cloud.roles.gateway import system
 
 
 async def missing(config: GatewayConfig) -> list[str]:
     """Say what is missing on this machine, a line each, with what to do about it."""
     found = [await find_sshd(config.ssh.program), await find_haproxy(config.router.program)]
     lines = [f"{each.message}; {each.hint}" for each in found if isinstance(each, Verdict)]
-    user = config.gateway.user if os.geteuid() == 0 else account.current()
+    user = config.gateway.user if system.number() == 0 else system.current()
     if user is None:
         return [*lines, "started as root it needs an account to become: set user in [gateway]"]
     problem = shell_problem(user)

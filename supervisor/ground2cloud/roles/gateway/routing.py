@@ -7,7 +7,6 @@ and its reloads. What the process knows is remembered, so that only what differs
 import asyncio
 import hashlib
 import logging
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,8 +27,6 @@ from ground2cloud.rendering.replacing import replace
 from ground2cloud.roles.gateway import derive
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.lanes import Lanes
-
-assert sys.platform != "win32"
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +70,9 @@ class Router:
         self._lanes = lanes
         self._limits = limits
         self._runtime = Runtime(settings)
+        # The router has no map of plain ports where it offers none.
+        self._maps = [name for name in maps.MAPS if settings.plain or name != maps.PLAIN]
+        self._told = ""
         self._due = asyncio.Event()
         self._turn = asyncio.Lock()
         self._up = False
@@ -142,10 +142,11 @@ class Router:
             try:
                 await self.publish()
             except RuntimeSocketError as error:
-                if self._up:
-                    log(_log, logging.WARNING, "router-untold", f"{error.message}; trying again")
+                self._tell(error.message)
                 await asyncio.sleep(_RETRY)
                 self._due.set()
+            else:
+                self._told = ""
 
     async def publish(self) -> None:
         """Put in force what the book and the lanes say now, if the router is up.
@@ -159,9 +160,9 @@ class Router:
             loads = self._loads
             wanted, _ = self._entries()
             # What is added can be used when its last entry stands, what is removed from its first.
-            for name in maps.MAPS:
+            for name in self._maps:
                 await self._add(name, wanted[name])
-            for name in reversed(maps.MAPS):
+            for name in reversed(self._maps):
                 await self._remove(name, wanted[name])
             if loads != self._loads:
                 self._due.set()
@@ -189,6 +190,11 @@ class Router:
             await self._runtime.kill_element(element)
         except RuntimeSocketError as error:
             self._note_living(error)
+
+    def _tell(self, trouble: str) -> None:
+        if self._up and trouble != self._told:
+            log(_log, logging.WARNING, "router-untold", f"{trouble}; trying again")
+        self._told = trouble
 
     def _note_living(self, error: RuntimeSocketError) -> None:
         if self._up:

@@ -3,7 +3,6 @@
 import asyncio
 import faulthandler
 import os
-import sys
 from pathlib import Path
 
 from ground2cloud.config.gateway_model import GatewayConfig
@@ -11,10 +10,8 @@ from ground2cloud.config.load import load_gateway
 from ground2cloud.config.locations import GatewayLocations, locate_gateway
 from ground2cloud.core.lock import StateLock
 from ground2cloud.logs.setup import configure
-from ground2cloud.roles.gateway import account, foundation
+from ground2cloud.roles.gateway import foundation, system
 from ground2cloud.roles.gateway.gateway import Gateway
-
-assert sys.platform != "win32"
 
 
 def run(path: Path, *, stderr: bool = True) -> int:
@@ -24,14 +21,14 @@ def run(path: Path, *, stderr: bool = True) -> int:
 
     Raises:
         ConfigError: the configuration is unusable.
-        AccountError: it is not to run as this account.
+        AccountError: it is not to run as this system.
         AlreadyRunningError: another gateway uses the same state directory.
         Ground2CloudError: something that it needs is missing or damaged.
     """
     path = path.absolute()
     config = load_gateway(path)
     places = locate_gateway(config, path, os.environ)
-    if account.must_change(config.gateway.user):
+    if system.must_change(config.gateway.user):
         _become(config, places, path, stderr=stderr)
     lock = StateLock(places.state / "gateway.lock")
     lock.acquire(os.getpid())
@@ -53,7 +50,7 @@ def _become(config: GatewayConfig, places: GatewayLocations, path: Path, *, stde
     assert config.gateway.user is not None
     router = config.router
     secure = router.certificate is not None or router.ssh_on_https_port
-    account.exec_as(
+    system.exec_as(
         config.gateway.user,
         ["gateway", "run", "--config", str(path), *([] if stderr else ["--quiet"])],
         directories=(places.state, places.run, places.log_file.parent),

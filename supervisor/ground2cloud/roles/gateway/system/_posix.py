@@ -1,4 +1,4 @@
-"""As whom the gateway runs: an account without privileges, never root by accident.
+"""On Linux and its kin: an account without privileges, never root by accident.
 
 The only privilege it may need is that of ports below 1024, and that is all that is kept. util-linux
 changes the account: its `setpriv` does in one step what is easily done half.
@@ -11,19 +11,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ground2cloud.errors import EXIT_CONFIG, Ground2CloudError
 from ground2cloud.rendering.atomic import make_private_directory
+from ground2cloud.roles.gateway.system.error import AccountError
 
 assert sys.platform != "win32"
 
 _PRIVILEGED = 1024
 _MARK = "GROUND2CLOUD_BECAME"
-
-
-class AccountError(Ground2CloudError):
-    """The gateway can't run as this account."""
-
-    exit_code = EXIT_CONFIG
 
 
 def current() -> str:
@@ -124,13 +118,20 @@ def _entry(user: str) -> pwd.struct_passwd:
         ) from None
 
 
-def group_of(user: str) -> int:
-    """Return the number of the account's own group.
+def share(path: Path, user: str) -> None:
+    """Let the account read a file that stays ours.
 
     Raises:
         AccountError: there is no such account.
+        OSError: the file is not ours.
     """
-    return _entry(user).pw_gid
+    os.chown(path, -1, _entry(user).pw_gid)
+    path.chmod(0o640)
+
+
+def number() -> int:
+    """Return the number of this process's account; root's is 0."""
+    return os.geteuid()
 
 
 def give(directory: Path, user: str) -> None:
@@ -147,3 +148,8 @@ def give(directory: Path, user: str) -> None:
     directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     make_private_directory(directory)
     os.chown(directory, entry.pw_uid, entry.pw_gid)
+
+
+def load() -> float:
+    """How busy the machine was in the last minute: 0 to 1."""
+    return min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

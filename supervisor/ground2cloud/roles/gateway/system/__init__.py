@@ -1,0 +1,46 @@
+"""As whom the gateway runs, and how busy its machine is. A gateway runs on POSIX systems alone.
+
+- `current()`, `number()`, `must_change(user)`: who this process is, and whether it has to become another.
+- `become(user)`, `exec_as(…)`: become it, for a command and for `gateway run`.
+- `share(path, user)`, `give(directory, user)`: let it read or have a thing.
+- `load()`: 0 to 1.
+"""
+
+import sys
+
+from ground2cloud.roles.gateway.system.error import AccountError
+
+if sys.platform == "win32":
+    from ground2cloud.roles.gateway.system._win32 import (
+        become,
+        current,
+        exec_as,
+        give,
+        load,
+        must_change,
+        number,
+        share,
+    )
+else:
+    from ground2cloud.roles.gateway.system._posix import (
+        become,
+        current,
+        exec_as,
+        give,
+        load,
+        must_change,
+        number,
+        share,
+    )
+
+__all__ = [
+    "AccountError",
+    "become",
+    "current",
+    "exec_as",
+    "give",
+    "load",
+    "must_change",
+    "number",
+    "share",
+]

@@ -1,0 +1,55 @@
+"""Windows: there is no gateway; agents run here."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ground2cloud.roles.gateway.system.error import AccountError
+
+assert sys.platform == "win32"
+
+
+def current() -> str:
+    """Answer with nothing: commands of a gateway end before they ask."""
+    return ""
+
+
+def must_change(user: str | None) -> bool:
+    """Refuse."""
+    del user
+    raise AccountError("a gateway runs on Linux", "agents run on Windows too")
+
+
+def become(user: str) -> None:
+    """Refuse."""
+    must_change(user)
+
+
+def exec_as(
+    user: str, arguments: Iterable[str], *, directories: Iterable[Path], ports: Iterable[int]
+) -> None:
+    """Refuse."""
+    del arguments, directories, ports
+    must_change(user)
+
+
+def share(path: Path, user: str) -> None:
+    """Refuse."""
+    del path
+    must_change(user)
+
+
+def number() -> int:
+    """Answer with nobody's."""
+    return -1
+
+
+def give(directory: Path, user: str) -> None:
+    """Refuse."""
+    del directory
+    must_change(user)
+
+
+def load() -> float:
+    """Answer with no load."""
+    return 0.0
