@@ -4,6 +4,7 @@ Before each run everything is decided afresh: which ssh, which session, which se
 one service on a living lane goes through OpenSSH's control socket where there is one.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -171,7 +172,6 @@ class Lane:
         shop = self.shop
         ssh = await shop.ssh()
         self._tagged = ssh.log_verbose
-        run = shop.places.run
         socket = self._control_path(ssh)
         if socket is not None:
             control.remove_stale(socket)
@@ -179,7 +179,7 @@ class Lane:
         changed = line is not None and write_atomic(shop.known_hosts, line)
         held = shop.held
         self.session = "unknown" if held else "none"
-        file = run / f"{self.name}.ssh_config"
+        file = self._file
         places = Places(file, shop.places.identity_file, (shop.known_hosts,), socket)
         try:
             text = lane_config(
@@ -196,6 +196,18 @@ class Lane:
             changed,
             heartbeat=float(shop.config.ssh.server_alive_interval) if held else None,
         )
+
+    def clear(self) -> None:
+        """Take away what the lane's runs left in the run directory, once it has ended for good."""
+        socket = control.control_path(self.shop.places.run, self.name)
+        with contextlib.suppress(OSError):
+            if socket is not None:
+                control.remove_stale(socket)
+            self._file.unlink(missing_ok=True)
+
+    @property
+    def _file(self) -> Path:
+        return self.shop.places.run / f"{self.name}.ssh_config"
 
     def _control_path(self, ssh: SshProgram) -> Path | None:
         if not ssh.control_socket:
