@@ -1,0 +1,50 @@
+"""aiohttp's part of the local API; imported when the first caller comes (see `server`)."""
+
+import asyncio
+import logging
+import socket
+
+from aiohttp import web
+
+from ground2cloud.web.messages import Control
+from ground2cloud.web.routes import make_app
+
+_SHUTDOWN_TIMEOUT = 1.0  # time for the answer to `stop` to get out
+
+# aiohttp tells of every malformed request with a traceback; any local process could fill the log.
+# Defects of our own are logged by the guard.
+_HTTP_LOG = logging.getLogger(f"{__name__}.http")
+_HTTP_LOG.setLevel(logging.CRITICAL)
+
+
+class Site:
+    """Answers the calls for `control` to who carries `token`, on one listening socket at a time."""
+
+    def __init__(self, control: Control, token: str) -> None:
+        self._site: web.SockSite | None = None
+        self._runner = web.AppRunner(
+            make_app(control, token),
+            access_log=None,
+            logger=_HTTP_LOG,
+            shutdown_timeout=_SHUTDOWN_TIMEOUT,
+        )
+
+    async def start(self, listening: socket.socket, accepted: socket.socket) -> None:
+        """Serve a connection that was accepted already, and all further ones."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        server = self._runner.server
+        assert server is not None
+        await loop.connect_accepted_socket(server, accepted)
+        await self.move(listening)
+
+    async def move(self, listening: socket.socket) -> None:
+        """Accept there from now on; what is being answered is answered to its end."""
+        old, self._site = self._site, web.SockSite(self._runner, listening)
+        await self._site.start()
+        if old is not None:
+            await old.stop()
+
+    async def close(self) -> None:
+        """Stop listening, let running answers out."""
+        await self._runner.cleanup()
