@@ -1,13 +1,15 @@
 """Start a process that can't outlive the supervisor, with three pipes of its own, and end it.
 
-Two documented functions; what differs between the platforms is in `_posix` and `_win32`.
+`spawn` and `end_process` are documented functions that each platform has in a module of its own.
 """
 
 import sys
+
+from ground2cloud.core.spawn.child import Child
 
 if sys.platform == "win32":
     from ground2cloud.core.spawn._win32 import end_process, spawn
 else:
     from ground2cloud.core.spawn._posix import end_process, spawn
 
-__all__ = ["end_process", "spawn"]
+__all__ = ["Child", "end_process", "spawn"]

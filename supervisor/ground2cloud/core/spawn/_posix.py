@@ -13,6 +13,8 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
+from ground2cloud.core.spawn.child import Child
+
 assert sys.platform != "win32"
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -28,7 +30,7 @@ def _die_with(parent: int) -> None:
             os._exit(1)
 
 
-async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> Child:
     """Start `argv` with pipes for stdin, stdout and stderr.
 
     Must be called from the main thread: the kernel watches the thread that forked.
@@ -37,11 +39,8 @@ async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subpr
         OSError: the program is missing or may not be executed.
     """
     parent = os.getpid()
-    return await asyncio.create_subprocess_exec(
+    return await Child.start(
         *argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
         env=dict(env),
         start_new_session=True,
         preexec_fn=lambda: _die_with(parent),
