@@ -1,6 +1,6 @@
 """`make bench`: measure the program against bare ssh and autossh, in the same run.
 
-    python -m tests.bench [PART…]     recovery start reload traffic throughput footprint
+    python -m tests.bench [PART…]     recovery start reload traffic throughput footprint imports
 
 Prints a table, writes results/bench.json, and ends with 1 when a bar is not met.
 """
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.machine import Disturbance, facts
-from tests.bench.parts import footprint, recovery, reload, start, throughput, traffic
+from tests.bench.parts import footprint, imports, recovery, reload, start, throughput, traffic
 from tests.bench.rows import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "traffic": traffic.measure,
     "throughput": throughput.measure,
     "footprint": footprint.measure,
+    "imports": imports.measure,
 }
 
 RESULTS = Path("results/bench.json")

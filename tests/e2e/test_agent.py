@@ -191,6 +191,11 @@ def test_one_forbidden_port_does_not_take_the_others_down(
     wait_until(lambda: answers(good), what="the permitted service")
     wait_until(lambda: "lane 2 blocked" in agent.log_text(), what="the forbidden one told")
     assert "service bad moves to lane 2" in agent.log_text()
+    [second] = agent.config.parent.rglob("lane2.ssh_config")
+    sshd.set_key_options("")
+    assert agent.cli("restart").returncode == 0
+    wait_until(lambda: answers(bad), what="both on one lane again")
+    assert not second.exists()
 
 
 def test_kill_9_leaves_no_ssh_and_the_next_start_serves_at_once(

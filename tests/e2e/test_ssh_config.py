@@ -152,6 +152,7 @@ async def test_a_jump_host_gets_nothing_of_the_lane(directory: Path, program: Ss
     lane = effective(program, config_file)
     first, second = (effective(program, config_file, f"jump-{n}") for n in (1, 2))
     own = ("hostname", "port", "user", "remoteforward", "controlpath", "hostkeyalias")
+    own += ("localcommand",)
     assert [lane[name][0] for name in own[:3]] == ["gw.example", "2222", "carol"]
     assert [first[name][0] for name in own[:3]] == ["one.example", "2201", "alice"]
     assert [second[name][0] for name in own[:3]] == ["::1", "22", "carol"]
@@ -163,7 +164,7 @@ async def test_a_jump_host_gets_nothing_of_the_lane(directory: Path, program: Ss
         assert name not in first
         assert name not in second
     for name in set(lane) - {*own, "host", "proxycommand", "controlmaster"}:
-        if name != "exitonforwardfailure":
+        if name not in {"exitonforwardfailure", "permitlocalcommand"}:
             assert lane[name] == first[name] == second[name], name
 
 
@@ -184,7 +185,8 @@ def test_what_a_lane_is_run_with(directory: Path, program: SshProgram) -> None:
         "identitiesonly": "yes",
         "kbdinteractiveauthentication": "no",
         "passwordauthentication": "no",
-        "permitlocalcommand": "no",
+        "localcommand": "exec sleep 0.01",
+        "permitlocalcommand": "yes",
         "requesttty": "false",
         "serveralivecountmax": "4",
         "serveraliveinterval": "3",

@@ -4,6 +4,7 @@ What Wine can't show is in docs/install-windows.md, with a checklist for a real 
 """
 
 import os
+import re
 import signal
 import time
 import xml.etree.ElementTree as ET
@@ -13,7 +14,7 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-from ground2cloud.errors import EXIT_CONFIG
+from ground2cloud.errors import EXIT_CONFIG, EXIT_FAILURE
 from ground2cloud.service.access import ADMINISTRATORS, SYSTEM, service_sid
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -23,10 +24,12 @@ from tests.services.lab.windows import HOME, SERVICE, WindowsSite
 from tests.services.lab.wine import CHECKOUT, PYTHON, Wine
 from tests.services.wine_cannot import CANNOT, POSIX
 
-pytestmark = [pytest.mark.lane("nssm"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lane("nssm"), pytest.mark.timeout(300)]
 
 FILES = CHECKOUT / "service_wrappers" / "windows"
 STOP_WITHIN = 15.0
+CTRL_BREAK_EVENT, CTRL_LOGOFF_EVENT = 1, 5
+SERVICE_SPECIFIC_ERROR = 1066
 RESTART_WITHIN = 40.0
 """Seconds; NSSM waits some before it starts again what ended soon."""
 
@@ -61,12 +64,12 @@ def served(site: WindowsSite, said: str) -> WindowsSite:
     """The same, and the application can be reached."""
     assert said
     if site.state() != "SERVICE_RUNNING":
-        site.wine.nssm("start", SERVICE)
+        site.start()
     site.wait_served()
     return site
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 def test_the_units_and_the_integration_on_windows(wine: Wine) -> None:
     """What can't be run is in wine_cannot.py, with the reason."""
     code, out = wine.python(
@@ -74,7 +77,7 @@ def test_the_units_and_the_integration_on_windows(wine: Wine) -> None:
         *("--dist=worksteal", "--basetemp=C:\\t", f"--ignore-glob={POSIX}"),
         *(f"--deselect={test}" for test in CANNOT),
         *("tests/unit", "tests/integration"),
-        timeout=480,
+        timeout=870,
     )
     assert code == 0, out[-20_000:]
 
@@ -107,6 +110,25 @@ def test_to_install_again_changes_nothing(served: WindowsSite) -> None:
     assert "wrote" not in served.install()
     served.wine.calls()
     assert served.agents() == agents
+
+
+def test_a_new_setting_restarts_it(served: WindowsSite) -> None:
+    """As after an update: what an earlier version wrote is replaced."""
+    agents = served.agents()
+    assert "wrote" in served.install_as_another()
+    assert not set(agents) & set(served.agents())
+    served.wait_served()
+
+
+def test_a_start_that_fails_is_said(served: WindowsSite) -> None:
+    """Here because another agent runs on the same configuration."""
+    served.wine.nssm("stop", SERVICE)
+    with served.started_by_hand():
+        code, said = served.wine.ground2cloud("service", "install")
+    assert code == EXIT_FAILURE, said
+    assert f"nssm.exe' start {SERVICE}: {SERVICE}: Unexpected status" in said
+    assert "it is running" not in said
+    served.wine.nssm("stop", SERVICE)
 
 
 def test_status_tells_whether_it_runs(served: WindowsSite) -> None:
@@ -146,6 +168,22 @@ def test_kill_9_leaves_no_ssh_and_it_comes_back(served: WindowsSite) -> None:
     served.wait_served()
 
 
+def test_a_logoff_of_another_user_is_nothing_to_it(served: WindowsSite) -> None:
+    """Wine has no logoff: the event is sent as Windows sends it, into the agent's process.
+
+    The same with Ctrl-Break shows that it arrives: that one stops the agent, NSSM starts another.
+    """
+    agents, clients, lines = served.agents(), served.ssh(), len(served.lines())
+    served.send(CTRL_LOGOFF_EVENT)
+    time.sleep(2)
+    assert (served.agents(), served.ssh()) == (agents, clients)
+    assert served.lines()[lines:] == []
+    served.send(CTRL_BREAK_EVENT)
+    wait_until(lambda: not set(agents) & set(served.agents()), what="the end of the agent")
+    wait_until(served.agents, timeout=RESTART_WITHIN, what="a new agent")
+    served.wait_served()
+
+
 @pytest.mark.shows("stop", "`nssm stop`: Ctrl-C, ends cleanly, and nothing is left running")
 def test_nssm_stop_ends_it_cleanly(served: WindowsSite) -> None:
     began = time.monotonic()
@@ -153,7 +191,7 @@ def test_nssm_stop_ends_it_cleanly(served: WindowsSite) -> None:
     assert time.monotonic() - began < STOP_WITHIN
     assert not served.agents()
     assert not served.ssh()
-    assert served.log.read_text("utf-8").splitlines()[-1].endswith("stopped")
+    assert served.lines()[-1].endswith("stopped")
 
 
 @pytest.mark.shows("exit 78", "stays stopped")
@@ -167,6 +205,10 @@ def test_exit_78_stays_stopped(served: WindowsSite) -> None:
     assert served.state() == "SERVICE_STOPPED"
     assert not served.agents()
     assert "agent.toml" in (served.home / "logs" / "bootstrap.log").read_text("utf-8")
+    # To Windows that is a failure with a code: why `sc failureflag` is 0.
+    _, said = served.wine.run("C:\\windows\\system32\\sc.exe", "query", SERVICE)
+    assert re.search(rf"WIN32_EXIT_CODE +: {SERVICE_SPECIFIC_ERROR} ", said), said
+    assert re.search(rf"SERVICE_EXIT_CODE +: {EXIT_CONFIG} ", said), said
     code, out = served.wine.ground2cloud("check", "--config", f"{HOME}\\agent.toml")
     assert code == EXIT_CONFIG, out
     served.config.write_text(good, "utf-8")

@@ -7,5 +7,6 @@
 | events | what can happen |
 | traffic | the clients, and what they saw |
 | checks | the count of what held and what didn't |
+| diary | all that happened, in results/soak.log |
 | footprint | what the supervisor holds: memory, descriptors, threads, children, files |
 """

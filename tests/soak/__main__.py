@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.bench.requests import until_silent
@@ -19,6 +20,7 @@ from tests.lab.places import short_directory
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import http_get, wait_until
 from tests.soak.checks import Checks
+from tests.soak.diary import Diary
 from tests.soak.events import GENTLE, ROUGH, Event
 from tests.soak.footprint import GROWTH, Footprint, footprint, growth, left_processes, left_sockets
 from tests.soak.traffic import Traffic
@@ -41,6 +43,7 @@ class Soak:
         self.world = world
         self.traffic = traffic
         self.checks = checks
+        self.diary = Diary()
         self.samples: list[Footprint] = []
 
     def step(self, *events: Event) -> None:
@@ -74,7 +77,7 @@ class Soak:
             return
         took = time.monotonic() - began
         self.checks.check(holds=True, what=what)
-        print(f"{self.checks.elapsed:6.0f} s  {what}; back after {took:.1f} s", flush=True)
+        self.diary.note(f"{self.checks.elapsed:6.0f} s  {what}; back after {took:.1f} s")
         calm = time.monotonic()
         time.sleep(CALM)
         failed = self.traffic.failed_within(calm, time.monotonic())
@@ -110,21 +113,24 @@ class Soak:
 
     def compare(self, warm: Footprint) -> None:
         """Check that the supervisor holds no more than after the warm-up."""
-        for name in ("descriptors", "threads", "children", "files", "sessions"):
+        for name in ("descriptors", "threads", "children", "sessions"):
             before = getattr(warm, name)
-            more = self._more(name, before)
+            more = self._excess(lambda now, n=name, b=before: getattr(now, n) - b)
             self.checks.check(more <= 0, f"{more} {name} more than after the warm-up ({before})")
+        self._excess(lambda now: len(now.files - warm.files))
         now = footprint(self.world)
+        left = sorted(now.files - warm.files)
+        self.checks.check(not left, f"files that were not there after the warm-up: {left}")
         print(f"at the end:        {now}", flush=True)
         grown = growth([one.rss for one in self.samples])
         print(f"memory: {grown / 1e6:+.1f} MB over {len(self.samples)} rounds", flush=True)
         self.checks.check(grown <= GROWTH, f"memory grew by {grown / 1e6:.1f} MB")
 
-    def _more(self, name: str, before: int) -> int:
-        """Return how many more there are, after a moment for what is just being closed."""
+    def _excess(self, count: Callable[[Footprint], int]) -> int:
+        """Return how many are too many, after a moment for what is just being closed."""
         deadline = time.monotonic() + 10
         while True:
-            more = int(getattr(footprint(self.world), name)) - before
+            more = count(footprint(self.world))
             if more <= 0 or time.monotonic() > deadline:
                 return more
             time.sleep(0.1)

@@ -30,13 +30,13 @@ class Footprint:
     descriptors: int
     threads: int
     children: int
-    files: int
+    files: frozenset[str]
     sessions: int
 
     def __str__(self) -> str:
         return (
             f"{self.rss / 1e6:.1f} MB, {self.descriptors} descriptors, {self.threads} threads,"
-            f" {self.children} children, {self.files} files,"
+            f" {self.children} children, {len(self.files)} files,"
             f" {self.sessions} processes at the server"
         )
 
@@ -50,7 +50,7 @@ def footprint(world: World) -> Footprint:
             descriptors=process.num_fds(),
             threads=process.num_threads(),
             children=len(process.children(recursive=True)),
-            files=len(own_files(world)),
+            files=frozenset(path.name for path in own_files(world)),
             sessions=len(world.sshd.sessions()),
         )
 

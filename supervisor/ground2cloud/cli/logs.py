@@ -22,6 +22,7 @@ LEVELS = ("debug", "info", "warning", "error")
 _WORDS = {"DEBUG": "debug", "INFO": "info", "WARN": "warning", "ERROR": "error"}
 _LINE_LIMIT = 20_000  # the longest that the log writes is about 17,000
 _LOOK_EVERY = 0.25
+_REFUSALS = 12  # in a row; on Windows nobody may open a file at the moment in which it is renamed
 
 
 class _Entry(msgspec.Struct):
@@ -70,8 +71,16 @@ def _follow(path: Path, number: int, wanted: Callable[[str], bool]) -> None:
         _show(last_lines(path, number, wanted, tail.offset))
     else:
         complain(f"there is no log yet, waiting for it: {path}")
+    refused = 0
     while True:
-        _show(filter(wanted, tail.read()))
+        try:
+            _show(filter(wanted, tail.read()))
+        except PermissionError:
+            refused += 1
+            if refused > _REFUSALS:
+                raise
+        else:
+            refused = 0
         Event().wait(_LOOK_EVERY)
 
 

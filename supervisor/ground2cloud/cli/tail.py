@@ -56,13 +56,14 @@ class Tail:
         return _bytes_before(file, self.offset) == self._mark
 
     def _lines(self, file: Path, start: int) -> Iterator[str]:
-        if start == 0:
-            self._mark = self._partial = b""
-        self.offset = start
         try:
             handle = file.open("rb")
         except FileNotFoundError:
             return
+        # Only now: a file that can't be opened has moved nothing.
+        if start == 0:
+            self._mark = self._partial = b""
+        self.offset = start
         with handle:
             handle.seek(start)
             while block := handle.read(_BLOCK):

@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 
 
 def monotonic() -> float:
-    """Seconds that never jump; comparable within this process only."""
-    return time.monotonic()
+    """Seconds that never jump; comparable within this process only.
+
+    The finest clock: `time.monotonic` goes in steps of 16 ms on Windows before Python 3.13, and a
+    round trip takes one. On Linux the two are the same.
+    """
+    return time.perf_counter()
 
 
 def wall() -> float:

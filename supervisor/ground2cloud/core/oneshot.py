@@ -5,15 +5,17 @@ For `ssh -G`, `ssh -O forward`, `sshd -t`, `icacls` and the like. Long-lived chi
 """
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ground2cloud.core.spawn import spawn
+from ground2cloud.core.spawn import Child, end_process, spawn
 
 OUTPUT_LIMIT = 256 * 1024
 """Bytes kept of each stream; what comes after is read and dropped, so the command never stalls."""
+
+LAST_WORDS = 1.0
+"""Seconds to wait for the end of the output after the exit: a descendant may hold the pipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +47,48 @@ async def run(
         process = await spawn(argv, env={**os.environ, **(env or {})})
     except OSError as error:
         return Finished(None, "", f"{argv[0]}: {error.strerror or error}")
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
+    words = [bytearray(), bytearray()]
     try:
         async with asyncio.timeout(timeout):
-            if stdin:
-                process.stdin.write(stdin)
-            process.stdin.close()
-            out, err = await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
-            code = await process.wait()
+            code = await _talk(process, stdin, words)
     except TimeoutError:
         return Finished(None, "", f"{argv[0]}: no end after {timeout:g} s")
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            end_process(process, hard=True)
             await process.wait()
-    return Finished(code, out, err)
+        process.close()
+    return Finished(code, *map(_decode, words))
 
 
-async def _drain(stream: asyncio.StreamReader) -> str:
-    kept = bytearray()
+async def _talk(process: Child, stdin: bytes, words: Sequence[bytearray]) -> int:
+    """Give it its input, take its words, wait for its end."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    readers = [
+        asyncio.create_task(_drain(stream, kept))
+        for stream, kept in zip((process.stdout, process.stderr), words, strict=True)
+    ]
+    try:
+        if stdin:
+            process.stdin.write(stdin)
+        process.stdin.close()
+        code = await process.wait()
+        await asyncio.wait(readers, timeout=LAST_WORDS)
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+    return code
+
+
+async def _drain(stream: asyncio.StreamReader, kept: bytearray) -> None:
     while chunk := await stream.read(65536):
         kept += chunk[: OUTPUT_LIMIT - len(kept)]
+
+
+def _decode(words: bytearray) -> str:
     # Some programs of Windows (NSSM) write UTF-16 into a pipe.
-    encoding = "utf-16-le" if kept[1:2] == b"\0" else "utf-8"
-    return kept.decode(encoding, "replace")
+    encoding = "utf-16-le" if words[1:2] == b"\0" else "utf-8"
+    return words.decode(encoding, "replace")

@@ -16,7 +16,7 @@ from ground2cloud.core import oneshot
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.heartbeat import Heartbeat
 from ground2cloud.core.lines import Lines
-from ground2cloud.core.spawn import end_process, spawn, tell_process, wait_exit
+from ground2cloud.core.spawn import end_process, spawn, tell_process
 from ground2cloud.core.spec import (
     ChildSpec,
     Observer,
@@ -156,7 +156,7 @@ class Run:
             asyncio.create_task(self._beat(process, heartbeat)),
         }
         try:
-            code = await wait_exit(process)
+            code = await process.wait()
             await asyncio.wait({words}, timeout=LAST_WORDS)
         finally:
             for task in (words, *helpers):

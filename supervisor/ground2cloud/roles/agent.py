@@ -9,12 +9,11 @@ import asyncio
 import contextlib
 import dataclasses
 import faulthandler
-import importlib
 import logging
 import os
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -49,14 +48,9 @@ from ground2cloud.roles.sessions import Sessions
 from ground2cloud.roles.ticking import Ticker
 from ground2cloud.service.notify import Notifier
 from ground2cloud.web.messages import Answer, Status
-
-if TYPE_CHECKING:
-    from ground2cloud.web.server import ApiServer
+from ground2cloud.web.server import ApiServer
 
 _log = logging.getLogger(__name__)
-
-FIRST_PROCESS = 1.0
-"""Seconds for which the start of the local API waits for the first ssh."""
 
 SETTLE_TIMEOUT = 15.0
 """Seconds for which `restart` waits for the lanes before it answers."""
@@ -100,8 +94,7 @@ class Agent:
         self._own_meter = Meter(os.getpid())
         self._stopping = asyncio.Event()
         self._moved = asyncio.Event()
-        self._launched = asyncio.Event()
-        self._api: ApiServer | None = None
+        self._api = ApiServer(self, config.api.listen, places.run)
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._notifier = Notifier()
@@ -144,7 +137,7 @@ class Agent:
         await self._fleet.rebuild(self._effective(self._config).service)
         self._checks.set(self._offered(self._config))
         self._member.start()
-        await self._start_api()
+        await self._api.start()
         ticker = asyncio.create_task(
             Ticker(self._supervisor.wake, self._owner.settle, self._notifier).tick_for_ever()
         )
@@ -159,19 +152,8 @@ class Agent:
             self._member.close()
             self._checks.close()
             await self._supervisor.close()
-            if self._api is not None:
-                await self._api.close()
+            await self._api.close()
             log(_log, logging.INFO, "stopped", "stopped")
-
-    async def _start_api(self) -> None:
-        """Serve the local API, once the first ssh is on its way."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_PROCESS):
-                await self._launched.wait()
-        # aiohttp takes half a second to import here; meanwhile ssh connects, and is heard.
-        server = await asyncio.to_thread(importlib.import_module, "ground2cloud.web.server")
-        self._api = server.ApiServer(self, self._config.api.listen, self._places.run)
-        await self._api.start()
 
     def status(self) -> Status:
         """Answer with what is known now."""
@@ -287,7 +269,7 @@ class Agent:
         self._shop.places = self._places
         if changes.log_changed:
             self._owner.apply(config.log, self._places.log_file)
-        if changes.api_changed and self._api is not None:
+        if changes.api_changed:
             await self._api.move(config.api.listen)
         if changes.gateway_or_ssh_changed or anew:
             await self._fleet.rebuild(after.service)
@@ -329,8 +311,6 @@ class Agent:
     def _on_transition(self, transition: Transition) -> None:
         self._moved.set()
         self._moved.clear()
-        if transition.after.state is not State.STARTING:
-            self._launched.set()
         lane = self._fleet.lanes.get(transition.name)
         if lane is None:
             return
@@ -354,7 +334,6 @@ class Agent:
         self._notifier.status(self._summary())
 
     def _on_process(self, name: str, pid: int) -> None:
-        self._launched.set()
         self._records.note(name, pid)
 
     def _on_line(self, name: str, line: str) -> None:

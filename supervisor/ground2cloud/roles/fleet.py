@@ -167,8 +167,10 @@ class Fleet:
         self._supervisor.start(lane.spec())
 
     async def _end(self, name: str) -> None:
-        del self.lanes[name]
+        lane = self.lanes.pop(name)
         await self._supervisor.stop(name)
+        if name not in self.lanes:
+            lane.clear()
 
     def _is_ready(self, lane: Lane) -> bool:
         return self._supervisor.child(lane.name).state is State.READY

@@ -4,6 +4,7 @@ Before each run everything is decided afresh: which ssh, which session, which se
 one service on a living lane goes through OpenSSH's control socket where there is one.
 """
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -230,7 +231,6 @@ class Lane:
         shop = self.shop
         ssh = await shop.ssh()
         self._tagged = ssh.log_verbose
-        run = shop.places.run
         socket = self._control_path(ssh)
         if socket is not None:
             control.remove_stale(socket)
@@ -243,10 +243,10 @@ class Lane:
         changed = self._write_known_hosts()
         held = shop.held
         self.session = "unknown" if held else "none"
-        file = run / f"{self.name}.ssh_config"
         places = Places(
-            file, shop.places.identity_file, (shop.known_hosts,), socket, _next_key(shop)
+            self._file, shop.places.identity_file, (shop.known_hosts,), socket, _next_key(shop)
         )
+        file = self._file
         try:
             text = lane_config(
                 shop.gateway,
@@ -284,6 +284,18 @@ class Lane:
         else:
             line = known_hosts_line(shop.gateway)
         return line is not None and write_atomic(shop.known_hosts, line)
+
+    def clear(self) -> None:
+        """Take away what the lane's runs left in the run directory, once it has ended for good."""
+        socket = control.control_path(self.shop.places.run, self.name)
+        with contextlib.suppress(OSError):
+            if socket is not None:
+                control.remove_stale(socket)
+            self._file.unlink(missing_ok=True)
+
+    @property
+    def _file(self) -> Path:
+        return self.shop.places.run / f"{self.name}.ssh_config"
 
     def _control_path(self, ssh: SshProgram) -> Path | None:
         if not ssh.control_socket:

@@ -59,12 +59,14 @@ class Run:
     """A command is run to its end, and must end with 0.
 
     `if_exists` names a file without which there is nothing to do. `may_fail` says that its failure
-    means that there was nothing to do. `limit` is in seconds.
+    means that there was nothing to do. `proof` is another command: where its exit code says too
+    little, what counts is that this one ends with 0. `limit` is in seconds.
     """
 
     argv: tuple[str, ...]
     if_exists: Path | None = None
     may_fail: bool = False
+    proof: tuple[str, ...] = ()
     limit: float = 100.0
 
 

@@ -2,10 +2,14 @@
 
 It must never be the reason that a tunnel is not up: a port that is taken is replaced by a free one,
 a full disk or a swept run directory is written to again later, and nothing here raises for either.
+
+aiohttp costs 12 MB and a quarter of a second (measured), and most agents are never asked anything:
+until the first caller comes there is only a listening socket.
 """
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import secrets
@@ -13,96 +17,124 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import web
 
 from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.web import address
 from ground2cloud.web.messages import CONTROL_FILE, Control, ControlFile
-from ground2cloud.web.routes import make_app
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from ground2cloud.web.site import Site
 
 _TOKEN_BYTES = 32
 KEEP_INTERVAL = 30.0
 """Seconds between two looks whether `control.json` is still there: directories get swept."""
 
-_SHUTDOWN_TIMEOUT = 1.0  # time for the answer to `stop` to get out
+_ACCEPT_PAUSE = 1.0  # seconds
 _LOG = logging.getLogger(__name__)
-
-# aiohttp tells of every malformed request with a traceback; any local process could fill the log.
-# Defects of our own are logged by the guard.
-_HTTP_LOG = logging.getLogger(f"{__name__}.http")
-_HTTP_LOG.setLevel(logging.CRITICAL)
 
 
 class LocalServer:
     """Serves an application on `listen` and writes `control.json` into `run_dir`.
 
-    `make` makes the application for a token. `address` is where it answers (`127.0.0.1:3015`),
+    `make` makes the application for a token, in a thread when the first caller comes. `address` is where it answers (`127.0.0.1:3015`),
     empty while it does not. `keep_interval` is in seconds.
     """
 
     def __init__(
         self,
-        make: Callable[[str], web.Application],
+        make: Callable[[str], "web.Application"],
         listen: str,
         run_dir: Path,
         *,
         keep_interval: float = KEEP_INTERVAL,
     ) -> None:
+        self._make = make
         self._keep_interval = keep_interval
         self.address = ""
         self._token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._listen = listen
         self._file = run_dir / CONTROL_FILE
         self._told = False
-        self._site: web.SockSite | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._runner = web.AppRunner(
-            make(self._token),
-            access_log=None,
-            logger=_HTTP_LOG,
-            shutdown_timeout=_SHUTDOWN_TIMEOUT,
-        )
+        self._socket: socket.socket | None = None
+        self._site: Site | None = None
+        self._changing = asyncio.Lock()
+        self._accepting: asyncio.Task[socket.socket] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Listen, and say where in `control.json`."""
-        await self._runner.setup()
         await self._bind()
-        self._keeper = asyncio.create_task(self._keep())
+        self._tasks.append(asyncio.create_task(self._keep()))
 
     async def move(self, listen: str) -> None:
         """Answer at another address from now on; what is being answered is answered to its end."""
-        if listen == self._listen:
-            return
-        self._listen = listen
-        old = self._site
-        await self._bind()
-        if old is not None and old is not self._site:
-            await old.stop()
+        if listen != self._listen:
+            self._listen = listen
+            await self._bind()
 
     async def close(self) -> None:
         """Stop listening, let running answers out, take `control.json` away."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(OSError):
             if self._token.encode() in self._file.read_bytes():
                 self._file.unlink()
-        await self._runner.cleanup()
+        if self._site is not None:
+            await self._site.close()
+        elif self._accepting is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                (await self._accepting).close()  # who came just now is not answered any more
+        if self._socket is not None:
+            self._socket.close()
         self.address = ""
 
     async def _bind(self) -> None:
         sock = _listen_at(self._listen, self.address)
         if sock is None:
             return
-        self._site = web.SockSite(self._runner, sock)
-        await self._site.start()
+        sock.settimeout(0)
+        async with self._changing:
+            old, self._socket = self._socket, sock
+            if self._site is not None:
+                await self._site.move(sock)
+            elif old is None:
+                self._tasks.append(asyncio.create_task(self._serve()))
+            else:
+                if self._accepting is not None:
+                    self._accepting.cancel()
+                old.close()
         self.address = address.join(*sock.getsockname()[:2])
         log(_LOG, logging.INFO, "api-listens", f"local API at {self.address}")
         self._write()
+
+    async def _serve(self) -> None:
+        """Wait for the first caller, then let aiohttp answer."""
+        accepted = await self._first_caller()
+        # In a thread: the lanes must be heard meanwhile.
+        application = await asyncio.to_thread(self._make, self._token)
+        module = await asyncio.to_thread(importlib.import_module, "ground2cloud.web.site")
+        async with self._changing:
+            assert self._socket is not None
+            site: Site = module.Site(application)
+            await site.start(self._socket, accepted)
+            self._site = site
+
+    async def _first_caller(self) -> socket.socket:
+        while True:
+            self._accepting = asyncio.create_task(_accept(self._socket))
+            try:
+                await asyncio.wait({self._accepting})
+            finally:
+                self._accepting.cancel()
+            if not self._accepting.cancelled():
+                return self._accepting.result()
 
     def _write(self) -> None:
         content = ControlFile(address=self.address, token=self._token, pid=os.getpid())
@@ -137,7 +169,28 @@ class ApiServer(LocalServer):
         *,
         keep_interval: float = KEEP_INTERVAL,
     ) -> None:
-        super().__init__(partial(make_app, control), listen, run_dir, keep_interval=keep_interval)
+        super().__init__(
+            partial(_application, control), listen, run_dir, keep_interval=keep_interval
+        )
+
+
+def _application(control: Control, token: str) -> "web.Application":
+    """Make the agent's application; imports aiohttp."""
+    routes = importlib.import_module("ground2cloud.web.routes")
+    made: web.Application = routes.make_app(control, token)
+    return made
+
+
+async def _accept(listening: socket.socket | None) -> socket.socket:
+    assert listening is not None
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            accepted, _ = await loop.sock_accept(listening)
+        except OSError:  # no descriptor left for it, or the caller has gone again
+            await asyncio.sleep(_ACCEPT_PAUSE)
+        else:
+            return accepted
 
 
 def _listen_at(listen: str, current: str) -> socket.socket | None:

@@ -1,10 +1,19 @@
 """`ground2cloud service`, as far as it goes without a service manager; tests/services has them."""
 
+import sys
+
 import pytest
 
 from ground2cloud.service import managers
 from ground2cloud.service.seal import is_sealed
 from tests.lab.command import Command
+
+MANAGER, FILES, FURTHER = (
+    ("nssm", ("ground2cloud.nssm.txt",), ())
+    if sys.platform == "win32"
+    else ("systemd", ("ground2cloud.service", "ground2cloud.conf"), ("dynamic-user.conf",))
+)
+"""The manager that this system may have, what it installs, and what else it has to print."""
 
 
 def test_an_unknown_manager_is_refused_with_those_that_there_are(command: Command) -> None:
@@ -16,19 +25,27 @@ def test_an_unknown_manager_is_refused_with_those_that_there_are(command: Comman
 
 
 def test_print_shows_every_file_and_one_alone_as_it_is(command: Command) -> None:
-    every = command("service", "print", "--manager", "systemd").out
-    assert "# not installed: dynamic-user.conf" in every
-    for name in ("ground2cloud.service", "ground2cloud.conf", "dynamic-user.conf"):
-        alone = command("service", "print", "--manager", "systemd", name)
+    every = command("service", "print", "--manager", MANAGER).out
+    for name in FURTHER:
+        assert f"# not installed: {name}" in every
+    for name in (*FILES, *FURTHER):
+        alone = command("service", "print", "--manager", MANAGER, name)
         assert alone.code == 0
         assert is_sealed(alone.out)
-        assert (alone.out in every) == (name != "dynamic-user.conf")
+        assert (alone.out in every) == (name in FILES)
 
 
 def test_print_of_a_file_that_is_not_there_names_those_that_are(command: Command) -> None:
-    ended = command("service", "print", "--manager", "systemd", "nonsense")
+    ended = command("service", "print", "--manager", MANAGER, "nonsense")
     assert ended.code == 1
-    assert "ground2cloud.service, dynamic-user.conf" in ended.err
+    assert all(name in ended.err for name in (*FILES, *FURTHER))
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere a path has none")
+def test_a_manager_of_another_system_refuses_what_it_could_not_run(command: Command) -> None:
+    ended = command("service", "print", "--manager", "systemd")
+    assert ended.code == 1
+    assert ended.err.startswith("ground2cloud: systemd runs no program with \\ in its path: ")
 
 
 @pytest.mark.parametrize("name", ["Berlin", "agent"])

@@ -12,6 +12,13 @@ READY = "import sys; print('READY', file=sys.stderr, flush=True); "
 ECHO = READY + "sys.stdout.writelines(iter(sys.stdin.readline, '')) if 0 else None\n"
 ECHO += "for line in sys.stdin:\n  sys.stdout.write(line); sys.stdout.flush()"
 FOREVER = READY + "import time; time.sleep(60)"
+LEAVES_ONE = """
+import subprocess, sys
+left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
+                        stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
+print(left.pid, flush=True)
+"""
+"""Starts a process that has the same pipes, and says its id."""
 
 QUICK = Limits(
     BackoffPolicy(initial=0.05, maximum=0.2, reset_after=5.0),

@@ -12,7 +12,7 @@ import pytest
 
 from ground2cloud.core.spec import Limits
 from ground2cloud.core.supervise import Supervisor
-from tests.integration.core.fakes import ECHO, FOREVER, QUICK, READY, Watched, spec
+from tests.integration.core.fakes import ECHO, FOREVER, LEAVES_ONE, QUICK, READY, Watched, spec
 from tests.lab.waiting import eventually
 
 
@@ -45,6 +45,21 @@ async def test_a_killed_child_comes_back(watched: Watched) -> None:
     await until(watched, "ready", 2)
     assert pid_of(watched.supervisor) != first
     assert watched.supervisor.child("child").restarts == 1
+
+
+async def test_the_end_of_a_child_is_seen_though_its_own_child_holds_its_pipes(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """As ssh's ProxyCommand may, which outlives an ssh that was killed."""
+    note = tmp_path / "pids"
+    code = LEAVES_ONE + f"open({str(note)!r}, 'a').write(f'{{left.pid}} '); " + READY
+    watched.supervisor.start(spec(code))
+    try:
+        await until(watched, "ready", 2)
+    finally:
+        await watched.supervisor.close()
+        for pid in note.read_text().split():
+            psutil.Process(int(pid)).kill()
 
 
 async def test_a_permanent_end_blocks_until_something_changed(watched: Watched) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,46 @@ async def test_after_a_move_the_new_address_answers_and_the_old_does_not(tmp_pat
         (await _connect(second)).close()
     finally:
         await server.close()
+
+
+async def test_a_move_after_the_first_caller_keeps_on_answering(tmp_path: Path) -> None:
+    first, second = free_ports(2)
+    server = ApiServer(FakeAgent(), f"127.0.0.1:{first}", tmp_path)
+    await server.start()
+    try:
+        for port in (first, second):
+            await server.move(f"127.0.0.1:{port}")
+            client = ApiClient.from_run_dir(tmp_path)
+            assert (await asyncio.to_thread(client.status)).version
+        with pytest.raises(ConnectionRefusedError):
+            await _connect(first)
+    finally:
+        await server.close()
+
+
+async def test_many_first_callers_at_once_are_all_answered(tmp_path: Path) -> None:
+    server = ApiServer(FakeAgent(), "127.0.0.1:0", tmp_path)
+    await server.start()
+    try:
+        client = ApiClient.from_run_dir(tmp_path)
+        loop = asyncio.get_running_loop()
+        # Threads of their own: the server needs one of the loop's.
+        with ThreadPoolExecutor(20) as callers:
+            answers = await asyncio.gather(
+                *(loop.run_in_executor(callers, client.status) for _ in range(20))
+            )
+        assert len({answer.pid for answer in answers}) == 1
+    finally:
+        await server.close()
+
+
+async def test_a_close_while_the_first_caller_waits_leaves_nothing_open(tmp_path: Path) -> None:
+    server = ApiServer(FakeAgent(), "127.0.0.1:0", tmp_path)
+    await server.start()
+    writer = await _connect(int(server.address.rsplit(":", 1)[1]))
+    await asyncio.sleep(0)  # a socket that stays open would be a ResourceWarning, and so an error
+    await server.close()
+    writer.close()
 
 
 async def test_a_move_to_where_it_is_changes_nothing(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """The agent as a service of Windows, against a gateway and an application of this Linux machine."""
 
+import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import tomli_w
 
+from ground2cloud.service.seal import MARK, seal
 from tests.lab.editing import edit
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -75,6 +79,12 @@ class WindowsSite:
         assert code == 0, said
         return said
 
+    def install_as_another(self) -> str:
+        """Do it where an earlier version wrote another record."""
+        record = self.home / f"{SERVICE}.nssm.txt"
+        record.write_text(seal(f"# an earlier version, seal {MARK}\n"), "utf-8")
+        return self.install()
+
     def wait_served(self, port: int = 0, timeout: float = 40.0) -> None:
         """Wait until the application answers through the tunnel."""
         expected = f"hello from {self.app.name}\n"
@@ -85,6 +95,29 @@ class WindowsSite:
     def state(self) -> str:
         """Return the service's state in NSSM's words."""
         return self.wine.nssm("status", SERVICE).strip()
+
+    def start(self) -> None:
+        """Start the service by NSSM; wait until Windows calls it running."""
+        self.wine.nssm("start", SERVICE)
+        wait_until(lambda: self.state() == "SERVICE_RUNNING", timeout=40, what="the service runs")
+
+    @contextmanager
+    def started_by_hand(self) -> Iterator[None]:
+        """Have an agent run on the same configuration that is not the service's."""
+        with self.wine.background("-m", "ground2cloud", "run", "--config", f"{HOME}\\agent.toml"):
+            self.wait_served()
+            yield
+
+    def send(self, event: int) -> None:
+        """Send the agent an event of its console."""
+        control = json.loads((self.home / "run" / "control.json").read_text("utf-8"))
+        numbers = str(control["pid"]), str(event)
+        code, said = self.wine.python("-m", "tests.services.lab.event", *numbers)
+        assert code == 0, said
+
+    def lines(self) -> list[str]:
+        """Return the lines of its log."""
+        return self.log.read_text("utf-8").splitlines()
 
     def agents(self) -> list[int]:
         """Return Linux' process ids of the agent; not of others that Windows' Python runs."""

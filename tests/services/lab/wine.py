@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Self
@@ -34,6 +35,9 @@ NSSM = "C:\\Program Files\\NSSM\\nssm.exe"
 SSH = "C:\\git\\usr\\bin\\ssh.exe"
 CODE = "C:\\Program Files\\Ground2Cloud"
 
+RUN_WITHIN = 240.0
+"""Seconds; an installation of the service starts 50 processes, and takes 10 on an idle machine."""
+
 STAND_INS = ("sc", "icacls")
 """Programs of Windows that Wine has as stubs. Ours write down what they are called with, and hand
 on to Wine's only what that can do. They lie beside Python, where Windows looks first."""
@@ -42,11 +46,17 @@ CALLS = "C:\\called.txt"
 """What the stand-ins were called with: a line for each call, its words as a JSON list."""
 
 _STAND_IN = f"""
-import json, subprocess, sys
+import json, os, sys
 with open({CALLS!r}, "a", encoding="utf-8") as file:
     file.write(json.dumps([{{name!r}}, *sys.argv[1:]]) + "\\n")
 if sys.argv[1] == "delete":
-    sys.exit(subprocess.call(["C:/windows/system32/{{name}}.exe", *sys.argv[1:]]))
+    sys.exit(os.spawnv(os.P_WAIT, "C:/windows/system32/{{name}}.exe", ["{{name}}", *sys.argv[1:]]))
+"""
+
+_SESSION = """
+import ctypes, sys
+ctypes.windll.user32.GetDesktopWindow()
+sys.stdin.read()
 """
 
 _NSSM_SUM = "eee9c44c29c2be011f1f1e43bb8c3fca888cb81053022ec5a0060035de16d848"
@@ -119,7 +129,7 @@ class Wine:
     def run(
         self,
         *argv: str,
-        timeout: float = 60.0,
+        timeout: float = RUN_WITHIN,
         env: Mapping[str, str] | None = None,
         cwd: str = "C:\\",
     ) -> tuple[int, str]:
@@ -141,15 +151,34 @@ class Wine:
         )
         return done.returncode, decode(done.stdout)
 
-    def python(self, *arguments: str, timeout: float = 60.0, **env: str) -> tuple[int, str]:
+    def python(self, *arguments: str, timeout: float = RUN_WITHIN, **env: str) -> tuple[int, str]:
         """Run Windows' Python to its end."""
         return self.run(PYTHON, *arguments, timeout=timeout, env=env, cwd=CODE)
 
-    def ground2cloud(self, *arguments: str, timeout: float = 60.0, **env: str) -> tuple[int, str]:
+    @contextmanager
+    def background(self, *arguments: str) -> Iterator[None]:
+        """Have Windows' Python run, and end it the hard way."""
+        process = subprocess.Popen(
+            ["wine", PYTHON, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environment(),
+            cwd=self.path(CODE),
+        )
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait(20)
+
+    def ground2cloud(
+        self, *arguments: str, timeout: float = RUN_WITHIN, **env: str
+    ) -> tuple[int, str]:
         """Run the program under test on Windows to its end."""
         return self.python("-m", "ground2cloud", *arguments, timeout=timeout, **env)
 
-    def nssm(self, *arguments: str, timeout: float = 60.0) -> str:
+    def nssm(self, *arguments: str, timeout: float = RUN_WITHIN) -> str:
         """Run NSSM to its end and return its words, whatever its exit code."""
         return self.run(NSSM, *arguments, timeout=timeout)[1]
 
@@ -181,19 +210,21 @@ class Wine:
         }
 
     def _start_session(self) -> None:
-        """Keep one process alive.
+        """Keep one process alive, with a desktop.
 
-        Else a later one starts Wine's services, and they hold its pipes open for ever.
+        Else a later one starts Wine's services or its desktop (explorer.exe: the first program with
+        windows in it does, and NSSM has some), and these hold its pipes open as long as they live.
         """
         self._session = subprocess.Popen(
-            ["wine", PYTHON, "-c", "import sys; sys.stdin.read()"],
+            ["wine", PYTHON, "-c", _SESSION],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=self._environment(),
             start_new_session=True,
         )
-        wait_until(lambda: self.processes("services.exe"), timeout=60, what="Wine's services")
+        names = ("services.exe", "explorer.exe")
+        wait_until(lambda: all(map(self.processes, names)), timeout=60, what="Wine's session")
 
     def _end_session(self) -> None:
         self._server("-k")
@@ -278,7 +309,7 @@ class Wine:
         with zipfile.ZipFile(script, "w") as archive:
             archive.writestr("__main__.py", _STAND_IN.format(name=name))
         launcher = (resources.files("pip") / "_vendor" / "distlib" / "t64.exe").read_bytes()
-        first_line = f'#!"{PYTHON}"\r\n'.encode()
+        first_line = f'#!"{PYTHON}" -I -S\r\n'.encode()
         target = self.path(PYTHON).with_name(f"{name}.exe")
         target.write_bytes(launcher + first_line + script.getvalue())
 

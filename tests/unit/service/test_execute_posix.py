@@ -176,6 +176,15 @@ async def test_a_command_that_fails_ends_it_with_the_commands_own_words(
     assert told == []
 
 
+async def test_a_command_whose_exit_code_says_too_little_is_judged_by_another(told: Told) -> None:
+    await told.perform(Run(("false",), proof=("true",)))
+    assert told == ["ran false"]
+    with pytest.raises(Ground2CloudError, match="not yet"):
+        await told.perform(Run(("sh", "-c", "echo not yet; exit 1"), proof=("false",)))
+    await told.perform(Run(("true",), proof=("false",)))
+    assert told == ["ran true"]
+
+
 async def test_a_link_in_the_place_of_the_key_is_not_followed(tmp_path: Path, told: Told) -> None:
     """The directory may be another account's: it must not lead root to /etc/shadow."""
     secret = tmp_path / "secret"

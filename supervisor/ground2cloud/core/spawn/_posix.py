@@ -11,13 +11,13 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+
+from ground2cloud.core.spawn.child import Child
 
 assert sys.platform != "win32"
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_LOOK = 1.0  # seconds between two looks whether a process has ended, where nothing tells
 # Bound at import: between fork and exec only async-signal-safe work is allowed.
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -30,7 +30,7 @@ def _die_with(parent: int) -> None:
             os._exit(1)
 
 
-async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> Child:
     """Start `argv` with pipes for stdin, stdout and stderr.
 
     Must be called from the main thread: the kernel watches the thread that forked.
@@ -39,11 +39,8 @@ async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subpr
         OSError: the program is missing or may not be executed.
     """
     parent = os.getpid()
-    return await asyncio.create_subprocess_exec(
+    return await Child.start(
         *argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
         env=dict(env),
         start_new_session=True,
         preexec_fn=lambda: _die_with(parent),
@@ -63,48 +60,3 @@ def tell_process(process: asyncio.subprocess.Process, number: int) -> None:
     """Send the process a signal that it acts on, such as SIGHUP."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.send_signal(number)
-
-
-async def wait_exit(process: asyncio.subprocess.Process) -> int:
-    """Wait for the end of the process itself; answer its exit code.
-
-    `process.wait()` of Python 3.11 and 3.12 also waits until nobody holds its pipes any more, and
-    an sshd's sessions hold its stderr for as long as they live.
-    """
-    closed = asyncio.create_task(process.wait())
-    try:
-        async with _notice(process.pid) as gone:
-            while process.returncode is None:
-                # The watcher takes a moment to fetch the code of a process that is gone.
-                patience = 0.02 if gone.done() else _LOOK
-                waited: list[asyncio.Future[Any]] = [closed] if gone.done() else [closed, gone]
-                await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        closed.cancel()
-    return process.returncode
-
-
-@contextlib.asynccontextmanager
-async def _notice(pid: int) -> AsyncIterator[asyncio.Future[None]]:
-    """Lend a future that is done when the process has ended; never, where the kernel can't tell."""
-    loop = asyncio.get_running_loop()
-    gone: asyncio.Future[None] = loop.create_future()
-    if sys.platform != "linux":
-        yield gone
-        return
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError:
-        yield gone
-        return
-    loop.add_reader(descriptor, _finish, gone)
-    try:
-        yield gone
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-
-
-def _finish(gone: asyncio.Future[None]) -> None:
-    if not gone.done():
-        gone.set_result(None)

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from ctypes import wintypes
 
+from ground2cloud.core.spawn.child import Child
+
 assert sys.platform == "win32"
 
 _CREATE_NO_WINDOW = 0x08000000
@@ -87,17 +89,14 @@ def _join_job(pid: int) -> None:
         _kernel32.CloseHandle(handle)
 
 
-async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> Child:
     """Start `argv` with pipes for stdin, stdout and stderr, inside the supervisor's job.
 
     Raises:
         OSError: the program is missing or may not be executed.
     """
-    process = await asyncio.create_subprocess_exec(
+    process = await Child.start(
         *argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
         env=dict(env),
         creationflags=_CREATE_NO_WINDOW,
     )
@@ -122,8 +121,3 @@ def end_process(process: asyncio.subprocess.Process, *, hard: bool) -> None:
 def tell_process(process: asyncio.subprocess.Process, number: int) -> None:
     """Do nothing: Windows has no signals; no child there has one to be reloaded by."""
     del process, number
-
-
-async def wait_exit(process: asyncio.subprocess.Process) -> int:
-    """Wait for the end of the process; answer its exit code."""
-    return await process.wait()

@@ -39,6 +39,15 @@ print(status)
 sys.exit(status != "running")
 """
 
+_COMES_UP = """
+import sys, time, psutil
+service, end = psutil.win_service_get(sys.argv[1]), time.monotonic() + 60
+while (status := service.status()) == "start_pending" and time.monotonic() < end:
+    time.sleep(0.2)
+sys.exit(status != "running")
+"""
+"""NSSM ends with 1 also when the service runs already, and when it takes longer than 2 s to run."""
+
 
 def service(context: Context) -> Service:
     """Describe the service `ground2cloud`, or `ground2cloud-INSTANCE`.
@@ -61,6 +70,7 @@ def describe(context: Context, nssm: Path) -> Service:
     )
     program, arguments = _program(context)
     call = str(nssm)
+    comes_up = (_console(sys.executable), "-c", _COMES_UP, name)
     return Service(
         unit=name,
         files=(record,),
@@ -73,11 +83,12 @@ def describe(context: Context, nssm: Path) -> Service:
             Run(
                 ("sc.exe", "failure", name, "reset=", str(_FORGET_FAILURES), "actions=", _RECOVERY)
             ),
-            # Not for an end with a code: Windows would retry what NSSM left alone (78) after all.
+            # Not for an end with a code: NSSM stops a service with the agent's 78, and with 1 here
+            # Windows would start it again after all.
             Run(("sc.exe", "failureflag", name, "0")),
         ),
-        start=Run((call, "start", name), may_fail=True),  # it runs already: `status` says so
-        restart=Run((call, "restart", name)),
+        start=Run((call, "start", name), proof=comes_up),
+        restart=Run((call, "restart", name), proof=comes_up),
         stop=(
             Run(("net.exe", "stop", name), if_exists=record.path, may_fail=True),
             Run(("sc.exe", "delete", name), if_exists=record.path),

@@ -1,0 +1,59 @@
+"""A started process whose end is its own, whoever else holds its pipes.
+
+`asyncio.subprocess.Process.wait` also waits for the end of every pipe (CPython issue 119710), and
+so for each descendant that has inherited one: a ProxyCommand of ssh, a service that was started.
+"""
+
+import asyncio
+import asyncio.subprocess
+from typing import Any, Self
+
+
+class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """Told by the event loop of the end of the process."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=65536, loop=loop)  # asyncio's own figure
+        self.ended = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.ended.set()
+
+
+class Child(asyncio.subprocess.Process):
+    """A process with three pipes, as asyncio has it, but for its `wait`."""
+
+    def __init__(
+        self,
+        transport: asyncio.SubprocessTransport,
+        protocol: _Protocol,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(transport, protocol, loop)
+        self._pipes = transport
+        self._ended = protocol.ended
+
+    @classmethod
+    async def start(cls, *argv: str, **options: Any) -> Self:  # noqa: ANN401 - those of Popen
+        """Start a process, with the options of `subprocess.Popen`.
+
+        Raises:
+            OSError: the program is missing or may not be executed.
+        """
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.subprocess_exec(lambda: _Protocol(loop), *argv, **options)
+        return cls(transport, protocol, loop)
+
+    async def wait(self) -> int:
+        """Wait for the end of the process itself; return its exit code."""
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def close(self) -> None:
+        """Close our ends of the pipes, and kill the process if it lives.
+
+        asyncio closes them when each pipe saw its end; a descendant that holds one would leak it.
+        """
+        self._pipes.close()
