@@ -42,8 +42,8 @@ _LOG = logging.getLogger(__name__)
 class LocalServer:
     """Serves an application on `listen` and writes `control.json` into `run_dir`.
 
-    `make` makes the application for a token, in a thread when the first caller comes. `address` is where it answers (`127.0.0.1:3015`),
-    empty while it does not. `keep_interval` is in seconds.
+    `make` makes the application for a token, in a thread when the first caller comes. `address` is
+    where it answers (`127.0.0.1:3015`), empty while it does not. `keep_interval` is in seconds.
     """
 
     def __init__(
