@@ -195,6 +195,6 @@ def test_one_address_has_only_so_many_connections(router: Router) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(50):
             stack.enter_context(router.tunnel("1001"))
-        with pytest.raises(OSError, match="closed|reset"):
+        with pytest.raises(OSError, match=r"closed|reset"):
             router.get("1001")
     wait_until(lambda: router.get("1001").status == 200, what="room for another connection")
