@@ -267,8 +267,11 @@ def test_plain_ports_are_for_named_networks_only(short_dir: Path) -> None:
             assert connection.recv(100) == b"SELECT 1"
             (call,) = asyncio.run(router.runtime.calls())
             assert (call.element, call.route) == (None, "1001/db")
-        with pytest.raises(OSError, match=r"closed|reset"):
-            read_head(socket.create_connection(("127.0.1.1", port), 10))
+        with (
+            pytest.raises(OSError, match=r"closed|reset"),
+            socket.create_connection(("127.0.1.1", port), 10) as connection,
+        ):
+            read_head(connection)
 
 
 def test_nothing_of_10000_registrations_is_in_the_configuration(short_dir: Path) -> None:

@@ -193,20 +193,31 @@ def read_head(connection: socket.socket) -> tuple[int, dict[str, str]]:
 
 
 def read_reply(connection: socket.socket) -> Reply:
-    """Read one answer with its body, by length, chunks or the end."""
+    """Read one answer with its body, by length, chunks or the end, and not a byte more."""
     status, headers = read_head(connection)
-    with connection.makefile("rb") as file:
+    # Unbuffered: what stands behind this answer belongs to the next one.
+    with connection.makefile("rb", buffering=0) as file:
         if headers.get("transfer-encoding") == "chunked":
             body = b""
             while size := int(file.readline(), 16):
-                body += file.read(size)
+                body += _exactly(file, size)
                 file.readline()
             file.readline()
         elif "content-length" in headers:
-            body = file.read(int(headers["content-length"]))
+            body = _exactly(file, int(headers["content-length"]))
         else:
             body = b"" if status in {100, 101, 204, 304} else file.read()
     return Reply(status, headers, body)
+
+
+def _exactly(file: socket.SocketIO, size: int) -> bytes:
+    body = bytearray()
+    while len(body) < size:
+        part = file.read(size - len(body))
+        if not part:
+            raise ConnectionError(f"closed after {len(body)} of {size} bytes")
+        body += part
+    return bytes(body)
 
 
 def _program() -> HaproxyProgram:
