@@ -145,7 +145,7 @@ def test_no_lane_waits_for_a_backchannel(make: Make, gateway: SmallGateway, how:
     else:
         gateway.fault = RefusedError(Slug.UNAVAILABLE, "not now")
     agent.start()
-    agent.wait_ready(timeout=10)
+    agent.wait_ready(timeout=20)
     assert answers(port_of(agent))
 
     def told() -> bool:
@@ -197,7 +197,7 @@ def test_the_next_endpoint_is_tried_when_one_is_blocked(make: Make, gateway: Sma
     agent = make()
     register(agent, gateway)
     agent.start()
-    agent.wait_ready(timeout=5)
+    agent.wait_ready()
     assert "trying the gateway's next endpoint" in agent.log_text()
     os.kill(agent.ssh_pids()[0], signal.SIGKILL)
     wait_until(lambda: agent.status().lanes[0].restarts >= 1, what="a restart")
@@ -261,6 +261,27 @@ def test_a_plain_sshd_s_configuration_is_not_registered(
     assert done.returncode == 1
     assert "[gateway]" in done.stderr
     assert gateway.members == {}
+
+
+def test_the_doctor_walks_to_the_gateway_and_to_its_backchannel(
+    make: Make, gateway: SmallGateway
+) -> None:
+    agent = make()
+    before = cli(agent, "doctor")
+    assert before.returncode == 1
+    assert "the first thing to mend: registration" in before.stdout
+    gateway.endpoints = [("127.0.0.1", free_port()), *gateway.endpoints]
+    register(agent, gateway)
+    good = cli(agent, "doctor")
+    assert good.returncode == 0, good.stdout
+    for words in ("number 1001", "trying the next endpoint", "lets this machine in", "knows this"):
+        assert words in good.stdout
+    del gateway.members[1001]
+    gateway.write_keys()
+    gone = cli(agent, "doctor")
+    assert gone.returncode == 1
+    assert "the first thing to mend: login" in gone.stdout
+    assert "the registration may be revoked" in gone.stdout
 
 
 # Keys ------------------------------------------------------------------------------------------

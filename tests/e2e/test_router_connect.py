@@ -122,7 +122,7 @@ def test_a_head_that_never_ends_is_refused_in_time(router: Router) -> None:
     started = time.monotonic()
     reply = router.ask(head("CONNECT", "db-1001:1", "x")[:-2])
     assert (reply.status, reply.error) == (408, "request-timeout")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_a_head_may_come_byte_by_byte(router: Router) -> None:

@@ -36,7 +36,7 @@ def router() -> Iterator[Router]:
     with (
         short_directory() as directory,
         HttpApp("app") as app,
-        standing(lambda connection: time.sleep(3)) as slow,
+        standing(lambda _: time.sleep(3)) as slow,
         standing(listener.mirror, "127.0.0.2") as mirror,
         standing(listener.hangs_up) as down,
         HttpApp("other") as other,
@@ -265,16 +265,19 @@ def test_chunks_arrive_as_they_are_sent(short_dir: Path) -> None:
             if data.endswith(b"0\r\n\r\n"):
                 connection.sendall(b"0\r\n\r\n")
 
-    with standing(ping_pong) as port, Router(short_dir, [backend(port)]) as router:
-        with router.connect() as connection:
-            request = head("POST", "/", "web-1001", "Transfer-Encoding: chunked")
-            connection.sendall(request.encode())
-            assert read_head(connection)[1]["transfer-encoding"] == "chunked"
-            for word in (b"one", b"two"):
-                connection.sendall(b"3\r\n%b\r\n" % word)
-                answer = b""
-                while word not in answer:
-                    answer += connection.recv(1000)
+    with (
+        standing(ping_pong) as port,
+        Router(short_dir, [backend(port)]) as router,
+        router.connect() as connection,
+    ):
+        request = head("POST", "/", "web-1001", "Transfer-Encoding: chunked")
+        connection.sendall(request.encode())
+        assert read_head(connection)[1]["transfer-encoding"] == "chunked"
+        for word in (b"one", b"two"):
+            connection.sendall(b"3\r\n%b\r\n" % word)
+            answer = b""
+            while word not in answer:
+                answer += connection.recv(1000)
 
 
 def test_100_continue_comes_from_the_application(short_dir: Path) -> None:
@@ -285,24 +288,27 @@ def test_100_continue_comes_from_the_application(short_dir: Path) -> None:
         body = connection.recv(100)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
-    with standing(careful) as port, Router(short_dir, [backend(port)]) as router:
-        with router.connect() as connection:
-            request = head("POST", "/", "1001", "Content-Length: 4", "Expect: 100-continue")
-            connection.sendall(request.encode())
-            assert read_head(connection)[0] == 100
-            connection.sendall(b"body")
-            assert read_reply(connection).body == b"body"
-            connection.sendall(
-                head(
-                    "POST",
-                    "/",
-                    "1001",
-                    "Content-Length: 4",
-                    "Expect: 100-continue",
-                    "Ground2Cloud-Key: wrong",
-                ).encode()
-            )
-            assert read_reply(connection).error == "wrong-key"
+    with (
+        standing(careful) as port,
+        Router(short_dir, [backend(port)]) as router,
+        router.connect() as connection,
+    ):
+        request = head("POST", "/", "1001", "Content-Length: 4", "Expect: 100-continue")
+        connection.sendall(request.encode())
+        assert read_head(connection)[0] == 100
+        connection.sendall(b"body")
+        assert read_reply(connection).body == b"body"
+        connection.sendall(
+            head(
+                "POST",
+                "/",
+                "1001",
+                "Content-Length: 4",
+                "Expect: 100-continue",
+                "Ground2Cloud-Key: wrong",
+            ).encode()
+        )
+        assert read_reply(connection).error == "wrong-key"
 
 
 def test_websocket_is_carried(short_dir: Path) -> None:
@@ -316,18 +322,21 @@ def test_websocket_is_carried(short_dir: Path) -> None:
         )
         listener.echo(connection)
 
-    with standing(upgrade) as port, Router(short_dir, [backend(port)]) as router:
-        with router.connect() as connection:
-            headers = (
-                "Connection: keep-alive, Upgrade",
-                "Upgrade: websocket",
-                "Sec-WebSocket-Version: 13",
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-            )
-            connection.sendall(head("GET", "/", "1001", *headers).encode())
-            assert read_head(connection)[0] == 101
-            connection.sendall(b"\x81\x02hi")
-            assert connection.recv(100) == b"\x81\x02hi"
+    with (
+        standing(upgrade) as port,
+        Router(short_dir, [backend(port)]) as router,
+        router.connect() as connection,
+    ):
+        headers = (
+            "Connection: keep-alive, Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        )
+        connection.sendall(head("GET", "/", "1001", *headers).encode())
+        assert read_head(connection)[0] == 101
+        connection.sendall(b"\x81\x02hi")
+        assert connection.recv(100) == b"\x81\x02hi"
 
 
 def test_a_caller_may_take_the_router_for_a_proxy(router: Router) -> None:

@@ -1,6 +1,7 @@
 """A running router is told what changes, reloads without a lost request, and shares its ports."""
 
 import asyncio
+import signal
 import socket
 import subprocess
 import threading
@@ -96,14 +97,18 @@ async def test_requests_and_bytes_are_counted_per_route(short_dir: Path, http_ap
 
 async def test_a_router_that_is_gone_or_hangs_is_an_error(short_dir: Path) -> None:
     with Router(short_dir, []) as router:
+        assert await router.runtime.settled()
         assert await router.runtime.alive()
         assert router.process is not None
-        for process in descendants(router.process.pid):
+        workers = descendants(router.process.pid)
+        assert workers
+        for process in workers:
             process.suspend()
+            wait_until(lambda p=process: p.status() == psutil.STATUS_STOPPED, what="a stop")
         router.runtime._timeout = 0.3
         with pytest.raises(RuntimeSocketError, match="did not answer"):
             await router.runtime.stats()
-        for process in descendants(router.process.pid):
+        for process in workers:
             process.resume()
     assert not await router.runtime.alive()
 
@@ -146,8 +151,9 @@ def test_a_reload_loses_no_request_and_no_tunnel(short_dir: Path, http_app: Http
 def test_a_broken_file_leaves_the_old_router_serving(short_dir: Path, http_app: HttpApp) -> None:
     with Router(short_dir, [backend(http_app.port)]) as router:
         (short_dir / "haproxy.cfg").write_text("nonsense\n")
+        wait_until(lambda: "worker" in router.show("show proc", master=True), what="the master")
         assert router.process is not None
-        router.process.send_signal(12)
+        router.process.send_signal(signal.SIGUSR2)
         wait_until(lambda: "Loading failure!" in router.words(), what="a refused reload")
         assert router.get().status == 200
 
@@ -242,7 +248,7 @@ def test_ssh_and_https_share_a_port(short_dir: Path) -> None:
             for words in (b"SSH-2.0-client\r\n", b""):
                 with router.connect(shared) as connection:
                     connection.sendall(words)
-                    assert connection.recv(100) == b"SSH-2.0-sshd\r\n"
+                    assert connection.recv(14) == b"SSH-2.0-sshd\r\n"
             with router.connect(shared) as connection:
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 assert connection.recv(100) == b""
@@ -261,9 +267,11 @@ def test_plain_ports_are_for_named_networks_only(short_dir: Path) -> None:
             assert connection.recv(100) == b"SELECT 1"
             (call,) = asyncio.run(router.runtime.calls())
             assert (call.element, call.route) == (None, "1001/db")
-        with socket.create_connection(("127.0.1.1", port), 10) as connection:
-            with pytest.raises(ConnectionError):
-                raise ConnectionError if not connection.recv(100) else AssertionError
+        with (
+            pytest.raises(OSError, match=r"closed|reset"),
+            socket.create_connection(("127.0.1.1", port), 10) as connection,
+        ):
+            read_head(connection)
 
 
 def test_nothing_of_10000_registrations_is_in_the_configuration(short_dir: Path) -> None:
@@ -288,15 +296,20 @@ def test_a_call_waits_for_the_end_of_an_application_that_is_slow_to_read(short_d
         release.wait(10)
         listener.echo(connection)
 
-    with standing(lazy) as port, Router(short_dir, [backend(port)]) as router:
-        with router.tunnel("1001") as connection:
-            connection.settimeout(0.5)
-            sent = 0
-            with pytest.raises(TimeoutError):
-                while sent < 200_000_000:
-                    sent += connection.send(bytes(65536))
-            assert sent < 30_000_000
-            release.set()
+    with (
+        standing(lazy) as port,
+        Router(short_dir, [backend(port)]) as router,
+        router.tunnel("1001") as connection,
+    ):
+        connection.settimeout(0.5)
+        sent = 0
+        try:
+            while sent < 200_000_000:
+                sent += connection.send(bytes(65536))
+        except TimeoutError:
+            pass
+        assert sent < 30_000_000
+        release.set()
 
 
 def test_an_idle_connection_answers_after_a_reload(short_dir: Path, http_app: HttpApp) -> None:

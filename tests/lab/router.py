@@ -3,11 +3,9 @@
 What stands on the slots is up to the test: a tiny server on 127.0.0.2 is as good as a lane.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,9 +16,9 @@ from typing import Any, Self
 
 from ground2cloud.config.model import Kind
 from ground2cloud.haproxy.child import argv, check_argv
-from ground2cloud.haproxy.program import HaproxyProgram, find_haproxy
+from ground2cloud.haproxy.program import HaproxyProgram, judge
 from ground2cloud.haproxy.render import render
-from ground2cloud.haproxy.routes import Backend, Endpoint, Key, RouterSettings
+from ground2cloud.haproxy.routes import Backend, Endpoint, Key, RouterSettings, master_socket
 from ground2cloud.haproxy.runtime import Runtime
 from tests.lab.ports import free_port
 from tests.lab.processes import end_child, run
@@ -28,6 +26,9 @@ from tests.lab.waiting import wait_until
 
 SECRET = "an-element-key"
 DOMAIN = "g2c.example.com"
+
+PROGRAM = "/usr/sbin/haproxy"
+"""Debian keeps it out of an ordinary user's PATH."""
 
 
 def hashed(secret: str) -> str:
@@ -117,6 +118,7 @@ class Router:
     def reload(self) -> None:
         """Have the files read again, and wait until they are in force."""
         self.write()
+        wait_until(lambda: "worker" in self.show("show proc", master=True), what="the master")
         before = self.loads()
         assert self.process is not None
         self.process.send_signal(signal.SIGUSR2)
@@ -152,10 +154,12 @@ class Router:
             assert read_head(connection)[0] == 200
             yield connection
 
-    def show(self, command: str) -> str:
-        """Ask its runtime socket, without the product's client."""
+    def show(self, command: str, *, master: bool = False) -> str:
+        """Ask its runtime socket, or the master's, without the product's client."""
+        path = master_socket(self.settings) if master else self.settings.runtime_socket
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.settings.runtime_socket))
+            connection.settimeout(10)
+            connection.connect(str(path))
             connection.sendall(command.encode() + b"\n")
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
@@ -189,24 +193,34 @@ def read_head(connection: socket.socket) -> tuple[int, dict[str, str]]:
 
 
 def read_reply(connection: socket.socket) -> Reply:
-    """Read one answer with its body, by length, chunks or the end."""
+    """Read one answer with its body, by length, chunks or the end, and not a byte more."""
     status, headers = read_head(connection)
-    with connection.makefile("rb") as file:
+    # Unbuffered: what stands behind this answer belongs to the next one.
+    with connection.makefile("rb", buffering=0) as file:
         if headers.get("transfer-encoding") == "chunked":
             body = b""
             while size := int(file.readline(), 16):
-                body += file.read(size)
+                body += _exactly(file, size)
                 file.readline()
             file.readline()
         elif "content-length" in headers:
-            body = file.read(int(headers["content-length"]))
+            body = _exactly(file, int(headers["content-length"]))
         else:
             body = b"" if status in {100, 101, 204, 304} else file.read()
     return Reply(status, headers, body)
 
 
+def _exactly(file: socket.SocketIO, size: int) -> bytes:
+    body = bytearray()
+    while len(body) < size:
+        part = file.read(size - len(body))
+        if not part:
+            raise ConnectionError(f"closed after {len(body)} of {size} bytes")
+        body += part
+    return bytes(body)
+
+
 def _program() -> HaproxyProgram:
-    program = asyncio.run(find_haproxy())
+    program = judge(PROGRAM, run(PROGRAM, "-vv"))
     assert isinstance(program, HaproxyProgram), program
-    assert shutil.which(program.path)
     return program

@@ -54,8 +54,8 @@ def unregister(settings: Settings, *, force: bool) -> None:
 def rotate_key(settings: Settings) -> None:
     """Replace the key with which this machine logs in on its gateway.
 
-    Number and ports stay, and so do the connections. Both keys are good until the new one has
-    carried a connection; if that fails, nothing has changed.
+    Number and ports stay; connections are made anew once at most. Both keys are good until the new
+    one has carried a connection; if that fails, nothing has changed.
     """
     from ground2cloud.cli.membership import renew_key  # noqa: PLC0415 - or --help would load ssh
 

@@ -41,6 +41,16 @@ class Runtime:
         except RuntimeSocketError:
             return False
 
+    async def settled(self) -> bool:
+        """Whether the master answers: only then is a signal to reload sure to be heard.
+
+        It isn't for a moment after each `Loading success.`, in which the master runs itself again.
+        """
+        try:
+            return bool(await self._workers())
+        except RuntimeSocketError:
+            return False
+
     async def show_map(self, name: str) -> dict[str, str]:
         """Return what stands in a map."""
         answer = await self._ask(f"show map {word(name)}")

@@ -14,6 +14,9 @@ from ground2cloud.errors import Ground2CloudError
 ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes of an answer: statistics of 100,000 routes are 12 MB."""
 
+_PATIENCE = 20
+_PAUSE = 0.025  # seconds
+
 _WORD = re.compile(r"[A-Za-z0-9_.:/|,@#-]{1,2000}")
 
 
@@ -51,7 +54,14 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.create_unix_connection(lambda: protocol, str(path))
+    for _ in range(_PATIENCE):
+        # A master that has just started or reloaded is without its socket for a moment.
+        with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+            transport, _ = await loop.create_unix_connection(lambda: protocol, str(path))
+            break
+        await asyncio.sleep(_PAUSE)
+    else:
+        transport, _ = await loop.create_unix_connection(lambda: protocol, str(path))
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 

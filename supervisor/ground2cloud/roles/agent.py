@@ -246,9 +246,10 @@ class Agent:
             number = None if now is None else now.registration
             if number is not None and (was is None or was.registration != number):
                 log(_log, logging.INFO, "registered", f"this agent is registration {number}")
-            anew = was is not None and now is not None and not now.shares_lanes(was)
+            anew = now is not None and not now.shares_lanes(was)
             await self._apply(self._config, before, anew=anew)
             self._watch_files()
+            self._retry_blocked()
 
     async def _apply(
         self, config: AgentConfig, before: AgentConfig | None = None, *, anew: bool = False
@@ -349,6 +350,9 @@ class Agent:
             self._spawn(self._rejoin())
             return
         log(_log, logging.INFO, "file-changed", f"{path.name} changed; blocked lanes try again")
+        self._retry_blocked()
+
+    def _retry_blocked(self) -> None:
         for name in self._supervisor.names:
             self._supervisor.changed(name)
 

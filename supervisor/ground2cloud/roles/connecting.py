@@ -8,8 +8,11 @@ would have the key in its arguments, where every user of the machine reads it.
 import asyncio
 import contextlib
 import logging
+import os
 import re
+import socket
 import ssl
+import struct
 from dataclasses import dataclass, field
 
 from ground2cloud.errors import Ground2CloudError
@@ -24,6 +27,7 @@ TIMEOUT = 30.0
 """Seconds for the gateway to lead a connection to the application."""
 
 _CHUNK = 256 * 1024
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _BODY_LIMIT = 2000
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 _ERROR = re.compile(rb"\r\nGround2Cloud-Error: *([a-z0-9-]{1,63})\r\n", re.IGNORECASE)
@@ -126,17 +130,26 @@ async def _lead(target: Target, near: Streams) -> None:
         far = await connect(target)
     except Ground2CloudError as error:
         log(_log, logging.WARNING, "not-led", error.message)
-        near[1].transport.abort()  # a reset: the driver is to see an error, not an early end
+        _reset(near[1])
         return
     ways = [_carry(near[0], far[1]), _carry(far[0], near[1])]
     try:
         await asyncio.gather(*ways)
     except OSError:
-        near[1].transport.abort()
-        far[1].transport.abort()
+        _reset(near[1])
+        _reset(far[1])
     finally:
         await close(near[1])
         await close(far[1])
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection so that the other side sees an error, and not an early end of the data."""
+    sock = writer.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    writer.transport.abort()
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

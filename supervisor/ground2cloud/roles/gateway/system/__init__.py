@@ -1,6 +1,7 @@
 """As whom the gateway runs, and how busy its machine is. A gateway runs on POSIX systems alone.
 
-- `current()`, `number()`, `must_change(user)`: who this process is, and whether it has to become another.
+- `current()`, `number()`, `must_change(user)`: who this process is, and whether it must become
+  another.
 - `become(user)`, `exec_as(…)`: become it, for a command and for `gateway run`.
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
 - `load()`: 0 to 1.

@@ -54,13 +54,14 @@ def become(user: str) -> None:
     """Become the account in this process, for good and without any privilege.
 
     Raises:
-        AccountError: there is no such account.
+        AccountError: there is no such account, or this program is out of its reach.
     """
     entry = _entry(user)
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
     os.environ["HOME"] = entry.pw_dir
+    _require_readable(user)
 
 
 def exec_as(
@@ -116,6 +117,16 @@ def _entry(user: str) -> pwd.struct_passwd:
             f"there is no account {user}",
             f"useradd --system --create-home --shell /bin/sh {user}",
         ) from None
+
+
+def _require_readable(user: str) -> None:
+    """Check that the rest of the program, which is imported late, can be read."""
+    for file in (os.__file__, __file__):
+        if not os.access(file, os.R_OK):
+            raise AccountError(
+                f"the account {user} may not read this program ({file})",
+                "install it where every account may read it, such as below /opt",
+            )
 
 
 def share(path: Path, user: str) -> None:

@@ -1,0 +1,151 @@
+"""How a gateway begins and ends: init, check, a refusal to be root, restarts, kills."""
+
+import os
+import subprocess
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ground2cloud.config.model import Kind
+from tests.lab.gateway import PROGRAM, GatewayLab
+from tests.lab.httpapp import HttpApp
+from tests.lab.waiting import wait_until
+
+WEB = ("web", Kind.HTTP)
+
+
+@pytest.fixture
+def gateway(short_dir: Path) -> Iterator[GatewayLab]:
+    """A gateway, not yet started."""
+    lab = GatewayLab(short_dir)
+    yield lab
+    lab.kill()
+
+
+def command(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run `ground2cloud gateway …` for a user whose home is there."""
+    return subprocess.run(
+        [*PROGRAM, "gateway", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home / "state")},
+    )
+
+
+def me() -> list[str]:
+    """The option that root needs."""
+    return ["--user", "root"] if os.getuid() == 0 else []
+
+
+def test_init_writes_a_good_configuration_and_the_keys(short_dir: Path) -> None:
+    file = short_dir / "gateway.toml"
+    options = ("--config", str(file))
+    made = command("init", "--host", "g2c.example.com", *me(), *options, home=short_dir)
+    assert made.returncode == 0, made.stderr
+    assert "pin" in made.stdout
+    assert tomllib.loads(file.read_text())["gateway"]["host"] == "g2c.example.com"
+    assert file.stat().st_mode & 0o077 == 0
+    checked = command("check", *options, home=short_dir)
+    assert checked.returncode == 0, checked.stderr
+    again = command("init", *me(), *options, home=short_dir)
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    keys = {path.name for path in short_dir.rglob("*") if path.is_file()}
+    assert keys >= {"host_ca", "host_key", "backchannel-ca.pem", "registry.sqlite"}
+    secret = [path for path in short_dir.rglob("*ca*") if path.suffix != ".pub" and path.is_file()]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be refused for being root")
+def test_root_must_be_told_whom_to_become(short_dir: Path) -> None:
+    lab = GatewayLab(short_dir)
+    text = lab.config.read_text().replace('user = "root"\n', "")
+    lab.config.write_text(text)
+    refused = lab.cli("run")
+    assert refused.returncode == 78
+    assert "does not run as root" in refused.stderr
+    lab.config.write_text(text.replace("[gateway]\n", '[gateway]\nuser = "no-such-account"\n'))
+    unknown = lab.cli("run")
+    assert unknown.returncode == 78
+    assert "useradd" in unknown.stderr
+
+
+def test_a_broken_configuration_is_told_with_its_exit_code(gateway: GatewayLab) -> None:
+    gateway.config.write_text(gateway.config.read_text() + "\n[nonsense]\n")
+    for name in ("check", "run", "invite"):
+        told = gateway.cli(name)
+        assert told.returncode == 78
+        assert "nonsense" in told.stderr
+
+
+def test_commands_say_that_no_gateway_runs(gateway: GatewayLab) -> None:
+    told = gateway.cli("status")
+    assert told.returncode == 1
+    assert "not running" in told.stderr
+    made = gateway.cli("invite")
+    assert made.returncode == 0, "a join string can be made beforehand"
+    assert made.stdout.startswith("g2c1-")
+
+
+def test_a_second_one_with_the_same_state_is_refused(gateway: GatewayLab) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    second = gateway.cli("run")
+    assert second.returncode == 1
+    assert "another ground2cloud" in second.stderr
+    gateway.stop()
+
+
+def test_what_was_answered_outlives_a_kill_and_lanes_go_on(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent = gateway.register(WEB)
+    key = gateway.do("element", "add", "caller", "--grant", str(agent.id))
+    route = {"Ground2Cloud_Route": f"{agent.id}/web", "Ground2Cloud_Key": key}
+    with agent.lane({"web": http_app.port}) as lane:
+        wait_until(lambda: gateway.request(**route).status == 200, what="the application")
+        gateway.crash()
+        gateway.start()
+        gateway.wait_ready()
+        wait_until(lambda: gateway.request(**route).status == 200, what="the application again")
+        assert lane.poll() is None, "the lane outlived the gateway"
+        view = gateway.agent(agent.id)
+        assert (view.state, len(view.lanes)) == ("active", 1)
+        gateway.do("revoke", str(agent.id))
+        lane.wait(timeout=5)
+    again = gateway.register(WEB)
+    assert again.id == agent.id + 1
+    gateway.stop()
+
+
+def test_a_stop_ends_every_lane_and_leaves_nothing(gateway: GatewayLab, http_app: HttpApp) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent = gateway.register(WEB)
+    with agent.lane({"web": http_app.port}) as lane:
+        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
+        begun = time.monotonic()
+        gateway.stop()
+        lane.wait(timeout=5)
+        assert time.monotonic() - begun < 8
+
+
+def test_what_changes_while_it_does_not_run_is_in_force_when_it_does(gateway: GatewayLab) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent = gateway.register(WEB)
+    gateway.stop()
+    gateway.do("revoke", str(agent.id))
+    gateway.start()
+    gateway.wait_ready()
+    with agent.lane({"web": 1}) as lane:
+        assert lane.wait(timeout=10) == 255
+    assert gateway.agent(agent.id).state == "revoked"
