@@ -21,7 +21,7 @@ from tests.lab.ports import free_port
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import wait_until
 from tests.services.lab.windows import HOME, SERVICE, WindowsSite
-from tests.services.lab.wine import CHECKOUT, PYTHON, Wine
+from tests.services.lab.wine import CHECKOUT, NSSM, PYTHON, Wine
 from tests.services.wine_cannot import CANNOT, POSIX
 
 pytestmark = [pytest.mark.lane("nssm"), pytest.mark.timeout(300)]
@@ -121,14 +121,14 @@ def test_a_new_setting_restarts_it(served: WindowsSite) -> None:
 
 
 def test_a_start_that_fails_is_said(served: WindowsSite) -> None:
-    """Here because another agent runs on the same configuration."""
+    """Here because NSSM is not where Windows was told."""
     served.wine.nssm("stop", SERVICE)
-    with served.started_by_hand():
-        code, said = served.wine.ground2cloud("service", "install")
+    served.wine.nssm("set", SERVICE, "ImagePath", "C:\\gone.exe")
+    code, said = served.wine.ground2cloud("service", "install")
+    served.wine.nssm("set", SERVICE, "ImagePath", f'"{NSSM}"')
     assert code == EXIT_FAILURE, said
-    assert f"nssm.exe' start {SERVICE}: {SERVICE}: Unexpected status" in said
+    assert f"nssm.exe' start {SERVICE}: {SERVICE}: START: " in said
     assert "it is running" not in said
-    served.wine.nssm("stop", SERVICE)
 
 
 def test_status_tells_whether_it_runs(served: WindowsSite) -> None:

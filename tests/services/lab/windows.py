@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import tomli_w
@@ -100,13 +98,6 @@ class WindowsSite:
         """Start the service by NSSM; wait until Windows calls it running."""
         self.wine.nssm("start", SERVICE)
         wait_until(lambda: self.state() == "SERVICE_RUNNING", timeout=40, what="the service runs")
-
-    @contextmanager
-    def started_by_hand(self) -> Iterator[None]:
-        """Have an agent run on the same configuration that is not the service's."""
-        with self.wine.background("-m", "ground2cloud", "run", "--config", f"{HOME}\\agent.toml"):
-            self.wait_served()
-            yield
 
     def send(self, event: int) -> None:
         """Send the agent an event of its console."""

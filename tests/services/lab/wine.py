@@ -17,8 +17,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Self
@@ -154,23 +153,6 @@ class Wine:
     def python(self, *arguments: str, timeout: float = RUN_WITHIN, **env: str) -> tuple[int, str]:
         """Run Windows' Python to its end."""
         return self.run(PYTHON, *arguments, timeout=timeout, env=env, cwd=CODE)
-
-    @contextmanager
-    def background(self, *arguments: str) -> Iterator[None]:
-        """Have Windows' Python run, and end it the hard way."""
-        process = subprocess.Popen(
-            ["wine", PYTHON, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self._environment(),
-            cwd=self.path(CODE),
-        )
-        try:
-            yield
-        finally:
-            process.kill()
-            process.wait(20)
 
     def ground2cloud(
         self, *arguments: str, timeout: float = RUN_WITHIN, **env: str

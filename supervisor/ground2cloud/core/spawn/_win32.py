@@ -1,6 +1,7 @@
 """Spawning on Windows: a console of its own without a window, and a kill-on-close Job Object.
 
-Ctrl-C goes to the processes of a console, so that of the supervisor doesn't reach its children.
+Ctrl-C goes to the processes of a console, so that of the supervisor doesn't reach its children. A
+process group of their own (CREATE_NEW_PROCESS_GROUP) would add nothing to that: tried under Wine.
 
 The Job Object is the supervisor's for life; its handle is closed by the system when the
 supervisor ends in any way, and Windows then ends every process in it.
