@@ -106,16 +106,7 @@ def lane_config(
         host_key_alias=HOST_KEY_ALIAS if gateway.host_key else alias,
         proxy_command=_through(len(hops), places, program),
         forwards=[forward.directive for forward in forwards],
-        hops=[
-            {
-                "alias": jump.alias(index),
-                "host": _quoted(quoting.tokens(hop.host), program),
-                "port": hop.port,
-                "user": _quoted(hop.user or quoting.user(gateway.user), program),
-                "proxy_command": _through(index, places, program),
-            }
-            for index, hop in enumerate(hops)
-        ],
+        hops=[_hop(index, hop, gateway, places, program) for index, hop in enumerate(hops)],
         control_path=_path(places.control_path, program) if places.control_path else None,
         connect_timeout=ssh.connect_timeout,
         server_alive_interval=ssh.server_alive_interval,
@@ -177,6 +168,18 @@ def authority_line(alias: str, key: str) -> str:
     if match is None:
         raise ValueError("the host CA is not of the form: ssh-ed25519 AAAA…")
     return f"@cert-authority {quoting.host(alias)} {match['type']} {match['key']}\n"
+
+
+def _hop(
+    index: int, hop: jump.Hop, gateway: Gateway, places: Places, program: SshProgram
+) -> dict[str, object]:
+    return {
+        "alias": jump.alias(index),
+        "host": _quoted(quoting.tokens(hop.host), program),
+        "port": hop.port,
+        "user": _quoted(hop.user or quoting.user(gateway.user), program),
+        "proxy_command": _through(index, places, program),
+    }
 
 
 def _quoted(value: str, program: SshProgram) -> str:
