@@ -12,6 +12,7 @@ from ground2cloud.errors import Ground2CloudError
 
 
 @click.group()
+@common_options
 def element() -> None:
     """Keys with which callers reach applications.
 

@@ -19,6 +19,7 @@ from ground2cloud.core.usage import Meter
 from ground2cloud.haproxy.wire import RuntimeSocketError
 from ground2cloud.logs.fields import log
 from ground2cloud.logs.setup import Owner
+from ground2cloud.openssh.sshd.child import NAME as SSHD
 from ground2cloud.openssh.sshd.sessions import Session
 from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.store import Registry
@@ -134,9 +135,7 @@ class Gateway:
             on_login=self._on_login,
         )
         self._router = await make_router(config, places, self._book, self._lanes)
-        self._keyring = Keyring(
-            self._book, sshd, self._lanes, partial(self._supervisor.reload, "sshd")
-        )
+        self._keyring = Keyring(self._book, sshd, self._lanes, self._reload_sshd)
         self._doorkeeper = Doorkeeper(
             self._book,
             self._lanes,
@@ -304,6 +303,10 @@ class Gateway:
             "backchannel": _places(config.backchannel.listen, self._backchannels[0].port),
             "metrics": self._metrics.address,
         }
+
+    async def _reload_sshd(self) -> None:
+        if SSHD in self._supervisor.names:  # before its start there is nothing to reload
+            await self._supervisor.reload(SSHD)
 
     def _hear(self, event: object) -> None:
         self._lanes.hear(event)
