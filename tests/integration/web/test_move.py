@@ -26,7 +26,8 @@ async def test_after_a_move_the_new_address_answers_and_the_old_does_not(tmp_pat
         assert after["token"] == json.loads(before)["token"]
         with pytest.raises(ConnectionRefusedError):
             await _connect(first)
-        (await _connect(second)).close()
+        # A whole answer: who is cut off in the very moment of a close may leave a socket to Python.
+        assert (await asyncio.to_thread(ApiClient.from_run_dir(tmp_path).status)).version
     finally:
         await server.close()
 
