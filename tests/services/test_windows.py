@@ -22,7 +22,7 @@ from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import wait_until
 from tests.services.lab.windows import HOME, SERVICE, WindowsSite
 from tests.services.lab.wine import CHECKOUT, NSSM, PYTHON, Wine
-from tests.services.wine_cannot import CANNOT, POSIX
+from tests.services.wine_cannot import CANNOT, GATEWAY, POSIX
 
 pytestmark = [pytest.mark.lane("nssm"), pytest.mark.timeout(300)]
 
@@ -75,6 +75,7 @@ def test_the_units_and_the_integration_on_windows(wine: Wine) -> None:
     code, out = wine.python(
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--numprocesses=2", "--tb=short"),
         *("--dist=worksteal", "--basetemp=C:\\t", f"--ignore-glob={POSIX}"),
+        *(f"--ignore={path}" for path in GATEWAY),
         *(f"--deselect={test}" for test in CANNOT),
         *("tests/unit", "tests/integration"),
         timeout=870,

@@ -3,5 +3,17 @@
 POSIX = "*_posix.py"
 """Files that are about what only POSIX systems have; nothing of Windows is left out with them."""
 
+GATEWAY = (
+    *(f"tests/unit/{name}" for name in ("backchannel", "gateway", "haproxy", "registry")),
+    "tests/unit/openssh_sshd",
+    "tests/unit/config/test_gateway.py",
+    "tests/integration/backchannel",
+    "tests/integration/registry",
+)
+"""What a gateway is made of: it runs on POSIX systems alone, and its packages are not installed.
+
+The agent's side of the backchannel is among it; on Windows it has not been run yet.
+"""
+
 CANNOT: dict[str, str] = {}
 """Test, as pytest names it: why it can't be run. Everything else must pass."""
