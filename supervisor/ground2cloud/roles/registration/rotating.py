@@ -87,7 +87,8 @@ async def rotate(store: Store, config: AgentConfig, places: Locations) -> Identi
     resumed = identity.next_key is not None
     new = identity.next_key or store.free_key()
     public = await provide_key(store, new)
-    store.update(lambda known: replace(known, next_key=new))
+    # The running agent may have finished a rotation that was cut off in this very moment.
+    store.update(lambda known: known if known.key == new else replace(known, next_key=new))
     client = client_of(identity, within=WITHIN)
     try:
         answer = await _propose(client, public)
