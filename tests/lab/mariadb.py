@@ -21,6 +21,8 @@ class MariaDb(ThrowawayServer):
             find_program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self.directory}/data",
+            # A server that starts clears the temporary tables away, also those of another one.
+            f"--tmpdir={self.directory}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--skip-name-resolve",
@@ -31,6 +33,7 @@ class MariaDb(ThrowawayServer):
             find_program("mariadbd"),
             "--no-defaults",
             f"--datadir={self.directory}/data",
+            f"--tmpdir={self.directory}",
             f"--socket={self.directory}/socket",
             f"--pid-file={self.directory}/pid",
             f"--bind-address={self.host}",

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -36,6 +37,9 @@ CODE = "C:\\Program Files\\Ground2Cloud"
 
 RUN_WITHIN = 240.0
 """Seconds; an installation of the service starts 50 processes, and takes 10 on an idle machine."""
+
+LAST_WORDS = 3.0
+"""Seconds to wait for the end of the output after the exit."""
 
 STAND_INS = ("sc", "icacls")
 """Programs of Windows that Wine has as stubs. Ours write down what they are called with, and hand
@@ -138,17 +142,26 @@ class Wine:
             subprocess.TimeoutExpired: it took too long; its tree is for `close` to end.
         """
         # A pipe: with a file as stdout, Windows' CPython dies at its start.
-        done = subprocess.run(
-            ["wine", *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**self._environment(), **(env or {})},
-            cwd=self.path(cwd),
-            timeout=timeout,
-            check=False,
-        )
-        return done.returncode, decode(done.stdout)
+        reading, writing = os.pipe()
+        said = bytearray()
+        reader = threading.Thread(target=_drain, args=(reading, said), daemon=True)
+        reader.start()
+        try:
+            code = subprocess.run(
+                ["wine", *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.STDOUT,
+                env={**self._environment(), **(env or {})},
+                cwd=self.path(cwd),
+                timeout=timeout,
+                check=False,
+            ).returncode
+        finally:
+            os.close(writing)
+        # Not for ever: the console (conhost.exe) of a killed child may live on, with the pipe.
+        reader.join(LAST_WORDS)
+        return code, decode(bytes(said))
 
     def python(self, *arguments: str, timeout: float = RUN_WITHIN, **env: str) -> tuple[int, str]:
         """Run Windows' Python to its end."""
@@ -331,6 +344,12 @@ class Wine:
             shutil.copytree(CHECKOUT / name, target / name, ignore=ignored)
         for name in _FILES:
             shutil.copy(CHECKOUT / name, target / name)
+
+
+def _drain(reading: int, said: bytearray) -> None:
+    while chunk := os.read(reading, 65536):
+        said += chunk
+    os.close(reading)
 
 
 def decode(said: bytes) -> str:
