@@ -13,7 +13,7 @@ from ground2cloud.core import oneshot
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh import system
 
-_TIMEOUT = 10.0  # seconds; ssh-keygen takes 5 ms
+_TIMEOUT = 30.0  # seconds; ssh-keygen takes 5 ms, but a machine may be very busy
 _MAKING = 30.0  # seconds; an ed25519 key takes milliseconds
 _TOO_OPEN = re.compile(r"Permissions .* are too open|bad permissions")
 _ENCRYPTED = re.compile(r"incorrect passphrase")
