@@ -27,6 +27,12 @@ def find(root: Table) -> Iterator[Finding]:
         yield from rule(root)
 
 
+def _says_something(root: Table) -> Iterator[Finding]:
+    """An empty file is one that is being written, or was cut off: never what somebody meant."""
+    if not root.given & {"gateway", "service"}:
+        yield "", "expected [gateway] or a [[service]]; the file has neither"
+
+
 def _host_is_known(root: Table) -> Iterator[Finding]:
     gateway = root.table("gateway")
     if "gateway" not in root.given or "gateway" not in root.values:
@@ -207,6 +213,7 @@ def _options_are_free(root: Table) -> Iterator[Finding]:
 
 
 _RULES = (
+    _says_something,
     _host_is_known,
     _host_key_is_one,
     _addresses_are_real,

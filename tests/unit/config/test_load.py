@@ -171,3 +171,12 @@ def test_a_file_of_more_than_a_megabyte_is_refused(tmp_path: Path) -> None:
 def test_a_directory_whose_name_ssh_would_misread_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="the name of the file's directory must not have"):
         parse_agent(VALID, file="agent.toml", directory=tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# all of it\n", "[log]\n"])
+def test_a_file_that_says_nothing_is_refused(text: str) -> None:
+    """It is being written, or was cut off; the services that run must not end for it."""
+    with pytest.raises(ConfigError) as caught:
+        parse_agent(text, file="agent.toml", directory=Path("/etc"))
+    (problem,) = caught.value.problems
+    assert "neither" in str(problem)
