@@ -27,9 +27,6 @@ from tests.services.wine_cannot import CANNOT, GATEWAY, POSIX
 pytestmark = [pytest.mark.lane("nssm"), pytest.mark.timeout(300)]
 
 FILES = CHECKOUT / "service_wrappers" / "windows"
-AGAIN = 3
-"""How many tests may fail the first time; more of them are no accident."""
-
 STOP_WITHIN = 15.0
 CTRL_BREAK_EVENT, CTRL_LOGOFF_EVENT = 1, 5
 SERVICE_SPECIFIC_ERROR = 1066
@@ -74,33 +71,16 @@ def served(site: WindowsSite, said: str) -> WindowsSite:
 
 @pytest.mark.timeout(900)
 def test_the_units_and_the_integration_on_windows(wine: Wine) -> None:
-    """What can't be run is in wine_cannot.py, with the reason.
-
-    What fails is run once more, by itself, and told: under Wine the start of a process takes
-    seconds while the other lanes are busy, longer than some of the tests' bounds.
-    """
-    code, out = _pytest(
-        wine, "--numprocesses=2", "--dist=worksteal", "tests/unit", "tests/integration"
-    )
-    assert code in {0, 1}, out[-20_000:]
-    failed = sorted(set(re.findall(r"(?m)^(?:FAILED|ERROR) (tests\S+::.+?)(?: - .*)?$", out)))
-    assert len(failed) <= AGAIN, out[-20_000:]
-    assert code == 0 or failed, out[-20_000:]
-    if failed:
-        print("once more, by themselves:", *failed, sep="\n")
-        code, out = _pytest(wine, *failed)
-        assert code == 0, out[-20_000:]
-
-
-def _pytest(wine: Wine, *arguments: str) -> tuple[int, str]:
-    return wine.python(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--basetemp=C:\\t"),
-        f"--ignore-glob={POSIX}",
+    """What can't be run is in wine_cannot.py, with the reason."""
+    code, out = wine.python(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--numprocesses=2", "--tb=short"),
+        *("--dist=worksteal", "--basetemp=C:\\t", f"--ignore-glob={POSIX}"),
         *(f"--ignore={path}" for path in GATEWAY),
         *(f"--deselect={test}" for test in CANNOT),
-        *arguments,
-        timeout=600,
+        *("tests/unit", "tests/integration"),
+        timeout=870,
     )
+    assert code == 0, out[-20_000:]
 
 
 @pytest.mark.shows("start", "with the machine; as `NT SERVICE\\ground2cloud`")

@@ -20,6 +20,7 @@ assert sys.platform == "win32"
 
 _CREATE_NO_WINDOW = 0x08000000
 _PROCESS_SET_QUOTA_AND_TERMINATE = 0x0101
+_SYNCHRONIZE = 0x00100000
 _JOB_EXTENDED_LIMIT_INFORMATION = 9
 _JOB_KILL_ON_CLOSE = 0x2000
 
@@ -61,6 +62,7 @@ _kernel32.SetInformationJobObject.argtypes = (
 _kernel32.OpenProcess.restype = wintypes.HANDLE
 _kernel32.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
 _kernel32.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+_kernel32.WaitForSingleObject.argtypes = (wintypes.HANDLE, wintypes.DWORD)
 _kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
 
 
@@ -80,12 +82,17 @@ _job = _make_job()
 
 
 def _join_job(pid: int) -> None:
-    handle = _kernel32.OpenProcess(_PROCESS_SET_QUOTA_AND_TERMINATE, False, pid)  # noqa: FBT003
+    """Put a process into the job; one that has ended needs none, and Windows refuses it."""
+    access = _PROCESS_SET_QUOTA_AND_TERMINATE | _SYNCHRONIZE
+    handle = _kernel32.OpenProcess(access, False, pid)  # noqa: FBT003
     if not handle:
         raise ctypes.WinError(ctypes.get_last_error())
     try:
         if not _kernel32.AssignProcessToJobObject(_job, handle):
-            raise ctypes.WinError(ctypes.get_last_error())
+            error = ctypes.get_last_error()
+            # Asked of Windows: asyncio hears of the end only when the loop turns again.
+            if _kernel32.WaitForSingleObject(handle, 0) != 0:
+                raise ctypes.WinError(error)
     finally:
         _kernel32.CloseHandle(handle)
 
@@ -104,11 +111,11 @@ async def spawn(argv: Sequence[str], *, env: Mapping[str, str]) -> Child:
     try:
         _join_job(process.pid)
     except OSError:
-        # It may have ended already; one that lives outside the job must not.
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-            raise
+        # What lives outside the job must not live.
+        end_process(process, hard=True)
+        await process.wait()
+        process.close()
+        raise
     return process
 
 
