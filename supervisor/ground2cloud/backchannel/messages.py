@@ -17,7 +17,7 @@ from ground2cloud.config.model import Kind, Port
 
 _NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 _HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
-_ED25519 = r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}"
+_ED25519 = r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-P][A-Za-z0-9+/]{42}"  # 32 bytes to the bit
 _END = r"$(?!\n)"
 
 MAX_SERVICES = 256

@@ -61,8 +61,10 @@ def write_registration(
     """Make the registration that an invite is for, or renew it; return its ID.
 
     Raises:
-        RefusedError: unknown-registration or revoked, of the registration that it is to renew.
+        RefusedError: agent-token-in-use; unknown-registration or revoked, of the registration that
+            it is to renew.
     """
+    _check_agent_token(connection, token_hash, given.renews)
     if given.renews is None:
         identity = take_numbers(connection, "registration", 1)
         values = {"id": identity, "name": given.name or name, "allowed": list(given.services)}
@@ -81,6 +83,13 @@ def write_registration(
     )
     drop_keys(connection, given.renews)
     return given.renews
+
+
+def _check_agent_token(connection: Connection, token_hash: str, renews: int | None) -> None:
+    query = select(registration.c.id).where(registration.c.token_hash == token_hash)
+    if connection.execute(query).scalar() not in {None, renews}:
+        text = "this agent token is another registration's"
+        raise RefusedError("agent-token-in-use", text, "an agent makes up a new one each time")
 
 
 def _check_renewable(connection: Connection, identity: int) -> None:

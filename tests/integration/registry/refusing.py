@@ -7,7 +7,7 @@ import pytest
 
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.store import Registry
-from ground2cloud.registry.tables import METADATA
+from tests.lab.registry_rows import dump
 
 
 @contextmanager
@@ -19,12 +19,3 @@ def refuses(registry: Registry, reason: str) -> Iterator[None]:
     assert caught.value.reason == reason
     assert "\n" not in caught.value.message
     assert dump(registry) == before
-
-
-def dump(registry: Registry) -> dict[str, list[str]]:
-    """Return every row of every table."""
-    with registry._database.reading() as connection:
-        return {
-            table.name: sorted(map(repr, connection.execute(table.select())))
-            for table in METADATA.sorted_tables
-        }

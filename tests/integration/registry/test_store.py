@@ -127,6 +127,17 @@ def test_a_refused_registration_leaves_its_invite_unused(
     assert enter(registry, token, "one").id == 1002
 
 
+def test_an_agent_token_is_one_registrations_alone(registry: Registry) -> None:
+    mine, other = joined(registry, "one"), joined(registry, "two")
+    for renews in (None, other.id):
+        token = make_invite(registry, renews)
+        with refuses(registry, "agent-token-in-use"):
+            enter(registry, token, "one", key=make_key("another"))
+    assert registry.by_token(digest("one")) == mine
+    token = make_invite(registry, mine.id)
+    assert enter(registry, token, "one", key=make_key("again")).id == mine.id
+
+
 def test_a_service_that_keeps_its_name_keeps_its_port(registry: Registry) -> None:
     made = joined(registry)
     assert ports(registry.set_services(made.id, [DB, WEB], NOW)) == {"db": 11083, "web": 11082}

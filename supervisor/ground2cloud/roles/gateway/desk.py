@@ -11,6 +11,7 @@ from ground2cloud.backchannel.messages import Caller
 from ground2cloud.core.clock import monotonic, wall
 from ground2cloud.logs.fields import log
 from ground2cloud.openssh.sshd.claims import Claimed
+from ground2cloud.registry import checks
 from ground2cloud.registry import errors as registry
 from ground2cloud.registry.audit import Audit
 from ground2cloud.registry.records import Registration
@@ -97,7 +98,7 @@ class GatewayDesk:
             return it.register(
                 join_hash,
                 request.key,
-                request.name or "agent",
+                shown_name(request.name),
                 services,
                 agent_token_hash=token_hash,
                 now=wall(),
@@ -298,3 +299,8 @@ class GatewayDesk:
             raise refusal(error) from error
         except registry.RegistryError as error:
             raise unavailable() from error
+
+
+def shown_name(name: str) -> str:
+    """Make a name that can be shown of what an agent calls itself, which need not be printable."""
+    return (checks.clip(name.strip(), checks.NAME) or "").strip() or "agent"

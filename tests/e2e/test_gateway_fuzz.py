@@ -1,0 +1,159 @@
+"""schemathesis against the backchannel of a whole gateway, with its registry, sshd and router.
+
+A refused call has changed nothing: no row of the registry, no key of sshd, no map of the router.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import pytest
+from schemathesis import GenerationMode
+from schemathesis.checks import CheckFunction
+from schemathesis.specs.openapi.checks import ignored_auth
+
+from ground2cloud.backchannel.calls import Call
+from ground2cloud.config.join import encode
+from ground2cloud.config.model import Kind
+from ground2cloud.core.clock import wall
+from ground2cloud.haproxy import maps
+from ground2cloud.haproxy.maps import Entries
+from ground2cloud.haproxy.routes import Endpoint, RouterSettings
+from ground2cloud.haproxy.runtime import Runtime
+from ground2cloud.registry.database import sqlite_url
+from ground2cloud.registry.records import SLOTS, Invite
+from ground2cloud.registry.store import Registry
+from ground2cloud.roles.gateway import derive
+from tests.lab.fuzzing import BY_NAME, WITH_INPUT, WITH_TOKEN, WRONG, Fuzzer
+from tests.lab.gateway import GatewayLab, LabAgent
+from tests.lab.httpapp import HttpApp
+from tests.lab.places import short_directory
+from tests.lab.registry_rows import SIGHTINGS, dump
+from tests.lab.waiting import wait_until
+
+EXAMPLES = 8
+WEB = ("web", Kind.HTTP)
+
+
+class Place(NamedTuple):
+    """A running gateway, seen from all its sides; a stranger to all calls has a lane up."""
+
+    gateway: GatewayLab
+    registry: Registry
+    authority: Path
+    stranger: LabAgent
+    key: str
+
+    def stranger_answers(self) -> bool:
+        """Whether the stranger's application is reached."""
+        route = {"Ground2Cloud_Route": f"{self.stranger.id}/web", "Ground2Cloud_Key": self.key}
+        return self.gateway.request(**route).status == 200
+
+    def invite(self) -> str:
+        """Make a join token."""
+        return self.registry.invite(Invite(None, (), wall() + 600), wall())
+
+    def known(self) -> dict[str, Entries]:
+        """What the router knows of names and routes."""
+        directory = self.gateway.directory / "run"
+        settings = RouterSettings(
+            runtime_socket=directory / "router.sock",
+            listen=(Endpoint("127.0.0.1", self.gateway.http_port),),
+        )
+        runtime = Runtime(settings)
+        shown = {name: asyncio.run(runtime.show_map(name)) for name in (maps.NAMES, maps.ROUTES)}
+        del shown[maps.ROUTES][f"{self.stranger.id}/web"]  # is up, which no registry knows
+        return shown
+
+    def derived(self) -> dict[str, Entries]:
+        """What it should know."""
+        backends = derive.backends(self.registry.registrations(), frozenset())
+        wanted = maps.entries(SLOTS, backends, [])
+        del wanted[maps.ROUTES][f"{self.stranger.id}/web"]
+        return {name: wanted[name] for name in (maps.NAMES, maps.ROUTES)}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    ports = {"first_port": 61_000, "last_port": 65_535}  # only numbers: nobody listens there
+    with (
+        short_directory() as directory,
+        HttpApp() as app,
+        GatewayLab(directory, tunnels=ports) as gateway,
+    ):
+        stranger = gateway.register(WEB)
+        key = gateway.do("element", "add", "caller", "--grant", str(stranger.id))
+        authority = directory / "ca.crt"
+        authority.write_text(stranger.client.fetch_authority())
+        registry = Registry(sqlite_url(directory / "state" / "registry.sqlite"))
+        made = Place(gateway, registry, authority, stranger, key)
+        with stranger.lane({"web": app.port}):
+            wait_until(made.stranger_answers, what="the stranger's application")
+            yield made
+        registry.close()
+
+
+class GatewayFuzzer(Fuzzer):
+    """Knows what the gateway has written, and has an agent of its own.
+
+    Every case comes from another address, so that none is refused for being one too many. The
+    check left out asks again without a token, always from the same one; there is a test for it.
+    """
+
+    excluded: ClassVar[list[CheckFunction]] = [ignored_auth]
+    addresses = itertools.count(1)
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.gateway.backchannel_port, place.authority, EXAMPLES)
+        self.place = place
+        self.agent: LabAgent | None = None
+
+    def bearer(self, call: Call) -> str:
+        if call.bearer == "join":
+            return self.place.invite()
+        if self.agent is None or call.name == "unregister":
+            join = encode(replace(self.place.stranger.join, token=self.place.invite()))
+            self.agent = self.place.gateway.register(WEB, join=join)
+        return self.agent.request.token
+
+    def written(self) -> object:
+        keys = self.place.gateway.directory / "run" / "authorized_keys"
+        return dump(self.place.registry, SIGHTINGS), keys.read_text()
+
+    def source(self) -> str:
+        number = next(self.addresses)
+        return f"127.1.{number // 250}.{number % 250 + 1}"
+
+
+@pytest.fixture
+def fuzzer(place: Place) -> Iterator[GatewayFuzzer]:
+    log = place.gateway.log_text()
+    yield GatewayFuzzer(place)
+    said = place.gateway.log_text().removeprefix(log)
+    assert [line for line in said.splitlines() if " WARN " in line or " ERROR " in line] == []
+    assert "Traceback" not in said + place.gateway.stderr_text()
+    wait_until(lambda: place.known() == place.derived(), what="a router that knows the registry")
+    assert place.stranger_answers()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_what_the_document_allows_is_answered(fuzzer: GatewayFuzzer, name: str) -> None:
+    fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE)
+    assert 200 in fuzzer.statuses
+
+
+@pytest.mark.parametrize("name", WITH_INPUT)
+def test_what_the_document_forbids_is_refused(fuzzer: GatewayFuzzer, name: str) -> None:
+    fuzzer.run(BY_NAME[name], GenerationMode.NEGATIVE)
+    assert fuzzer.statuses & {400, 404, 415}
+
+
+@pytest.mark.parametrize("name", WITH_TOKEN)
+def test_with_a_wrong_token_nothing_is_done(fuzzer: GatewayFuzzer, name: str) -> None:
+    written = fuzzer.written()
+    fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE, WRONG)
+    assert fuzzer.written() == written
+    assert fuzzer.statuses <= {400, 401}
