@@ -99,6 +99,26 @@ def test_a_key_that_others_may_read_is_found(config: Path, sshd: ThrowawaySshd) 
     assert "chmod 600" in found["key"]["hint"]
 
 
+@pytest.mark.parametrize(
+    ("ssh", "message"),
+    [
+        ({"ciphers": "no-such-cipher"}, "Bad SSH2 cipher spec 'no-such-cipher'"),
+        ({"options": {"NoSuchOption": "yes"}}, "does not know the option nosuchoption"),
+    ],
+)
+def test_settings_that_ssh_does_not_take_are_found_before_anything_is_dialled(
+    short_dir: Path, sshd: ThrowawaySshd, ssh: dict[str, object], message: str
+) -> None:
+    config = write_config(short_dir, sshd, [service(free_port(), free_port())], ssh=ssh)
+    code, found = examine(config)
+    assert code == 1
+    assert found["settings"]["result"] == "bad"
+    assert message in found["settings"]["message"]
+    assert "[ssh]" in found["settings"]["hint"]
+    assert list(results(found).values())[:3] == ["unknown"] * 3
+    assert "Accepted publickey" not in sshd.log
+
+
 def test_files_that_others_may_change_are_found_and_stop_nothing(config: Path) -> None:
     config.parent.chmod(0o777)
     code, found = examine(config)

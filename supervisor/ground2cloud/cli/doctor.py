@@ -17,6 +17,7 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     configuration  is the file good?
     ssh            is there an OpenSSH on this machine, and is it new enough?
     registration   is this machine registered? (without [gateway] in the file)
+    settings       does that ssh take what the file says in [ssh]?
     key            can it use the private key?
     files          can nobody else change the configuration and the key?
     name           does the gateway's name lead to an address?

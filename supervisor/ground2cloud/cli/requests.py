@@ -1,5 +1,6 @@
 """`ground2cloud reload`, `pause`, `resume`, `restart`: ask the running agent, and wait."""
 
+from collections.abc import Callable
 from threading import Event
 
 import click
@@ -12,7 +13,7 @@ from ground2cloud.core import clock
 from ground2cloud.errors import EXIT_CONFIG, EXIT_FAILURE
 from ground2cloud.logs.escape import printable
 from ground2cloud.web.client import ApiClient
-from ground2cloud.web.messages import Answer, Status
+from ground2cloud.web.messages import Answer, ServiceStatus
 
 _LIMIT = 300
 _UP_WITHIN = 30.0  # seconds; a connection takes one, a slow gateway or name server some more
@@ -45,8 +46,16 @@ def pause(settings: Settings, name: str) -> int:
 @click.argument("name")
 @click.pass_obj
 def resume(settings: Settings, name: str) -> int:
-    """Offer the paused service NAME on the gateway again."""
-    return _report(find_agent(settings).resume(name), f"{name} is offered again")
+    """Offer the paused service NAME on the gateway again.
+
+    Waits until it is up, 30 seconds at most.
+    """
+    client = find_agent(settings)
+    begun = clock.monotonic()
+    answer = client.resume(name)
+    if not answer.ok:
+        return _report(answer, "")
+    return _wait(client, begun, "resumed", lambda one: one.name == name and one.state != "up")
 
 
 @click.command()
@@ -62,16 +71,7 @@ def restart(settings: Settings) -> int:
     answer = client.restart()
     if not answer.ok:
         return _report(answer, "")
-    found = _wait_until_up(client, begun + _UP_WITHIN)
-    summary = printable(found.summary, _LIMIT)
-    if _is_up(found):
-        click.echo(f"restarted: {summary} after {duration(clock.monotonic() - begun)}")
-        return 0
-    complain(
-        f"restarted, but after {_UP_WITHIN:g} s not every service is up: {summary}",
-        "ground2cloud status says why",
-    )
-    return EXIT_FAILURE
+    return _wait(client, begun, "restarted", lambda one: one.state == "down")
 
 
 def _report(answer: Answer, done: str, *, refused: int = EXIT_FAILURE) -> int:
@@ -87,11 +87,20 @@ def _report(answer: Answer, done: str, *, refused: int = EXIT_FAILURE) -> int:
     return refused if answer.problems else EXIT_FAILURE
 
 
-def _wait_until_up(client: ApiClient, deadline: float) -> Status:
-    while not _is_up(found := client.status()) and clock.monotonic() < deadline:
+def _wait(
+    client: ApiClient, begun: float, done: str, is_missing: Callable[[ServiceStatus], bool]
+) -> int:
+    """Wait until no service is missing any more, and say how that went."""
+    while True:
+        found = client.status()
+        missing = [service.name for service in found.services if is_missing(service)]
+        took = clock.monotonic() - begun
+        if not missing or took > _UP_WITHIN:
+            break
         Event().wait(_LOOK_EVERY)
-    return found
-
-
-def _is_up(found: Status) -> bool:
-    return all(service.state != "down" for service in found.services)
+    if not missing:
+        click.echo(f"{done}: {printable(found.summary, _LIMIT)} after {duration(took)}")
+        return 0
+    names = printable(", ".join(missing), _LIMIT)
+    complain(f"{done}, but not up after {took:.0f} s: {names}", "ground2cloud status says why")
+    return EXIT_FAILURE

@@ -89,7 +89,7 @@ def refused(words: str, context: LaneContext) -> Verdict:
         index, match, line = min(found, key=lambda entry: entry[0])
         return judge(TABLE[index], match, context, evidence=line[:KEPT])
     first = lines[0][:KEPT] if lines else ""
-    message = "ssh refuses its configuration"
+    message = f"ssh refuses its configuration{_said(first)}"
     return Verdict(Outcome.PERMANENT, "config-bad", message, OPTIONS_HINT, first)
 
 
@@ -145,10 +145,16 @@ def _vocabulary(
         "taken": groups.get("taken", ""),
         "option": groups.get("option", ""),
         "what": groups.get("what", ""),
+        "complaint": _said(groups.get("complaint", "")),
     }
     if jump:
         words["trust"] = str(context.known_hosts)
     return words
+
+
+def _said(complaint: str) -> str:
+    """Return what ssh itself says of our own file, as the end of a sentence."""
+    return f": {complaint.rstrip('.')}" if complaint else ""
 
 
 def _jump_named(host: str, context: LaneContext) -> str | None:

@@ -86,10 +86,10 @@ TABLE: tuple[Row, ...] = (
     _row(
         "config-bad",
         _PERMANENT,
-        r".*:? line \d+: "
-        r"|.*: terminating, \d+ bad configuration options"
-        r"|Bad owner or permissions on .*|Can't open user config file .*",
-        "ssh refuses its configuration",
+        r"(?:.*:? line \d+: |(?=Bad owner or permissions on |Can't open user config file ))"
+        r"(?P<complaint>.+)"
+        r"|.*: terminating, \d+ bad configuration options",
+        "ssh refuses its configuration{complaint}",
         OPTIONS_HINT,
         offline=True,
     ),

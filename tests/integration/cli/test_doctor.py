@@ -122,7 +122,7 @@ def test_a_missing_ssh_keeps_ssh_from_being_tried(command: Command) -> None:
     by_step = {finding["step"]: finding for finding in findings}
     assert by_step["ssh"]["result"] == "bad"
     assert "install OpenSSH" in by_step["ssh"]["hint"]
-    for step in ("key", "host key", "login", "forward"):
+    for step in ("settings", "key", "host key", "login", "forward"):
         assert by_step[step]["result"] == "unknown"
 
 

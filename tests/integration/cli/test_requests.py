@@ -1,5 +1,7 @@
 """The commands that ask a running agent: what they say, and how they end."""
 
+import threading
+
 import pytest
 
 from ground2cloud.web.messages import Answer
@@ -12,7 +14,6 @@ from tests.lab.fake_agent import FakeAgent, service, serving, status
     [
         (("reload",), "reloaded"),
         (("pause", "quickbooks"), "quickbooks is paused"),
-        (("resume", "quickbooks"), "quickbooks is offered again"),
     ],
 )
 def test_a_request_that_was_done_says_so(
@@ -69,6 +70,19 @@ def test_restart_waits_until_the_services_are_up(command: Command) -> None:
         ended = command("restart")
     assert ended.code == 0
     assert ended.out.startswith("restarted: 1/1 up after ")
+
+
+def test_resume_waits_until_the_service_is_up(command: Command) -> None:
+    agent = FakeAgent(status(service(), service("old", "paused"), service("new", "down")))
+    with serving(agent, command.run_dir):
+        timer = threading.Timer(0.5, lambda: setattr(agent, "snapshot", up))
+        up = status(service(), service("old"), service("new", "down"))
+        timer.start()
+        ended = command("resume", "old")
+        timer.join()
+    assert agent.asked == ["resume old"]
+    assert ended.code == 0
+    assert ended.out.startswith("resumed: 2/3 up after ")
 
 
 def test_restart_does_not_wait_for_what_is_paused(command: Command) -> None:

@@ -113,6 +113,24 @@ def test_a_refused_file_is_a_lasting_cause(words: str, reason: str) -> None:
     assert verdict.evidence == words.split("\n", maxsplit=1)[0].strip()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "/c line 3: Bad SSH2 cipher spec 'x'.",
+            "ssh refuses its configuration: Bad SSH2 cipher spec 'x'",
+        ),
+        ("Bad owner or permissions on /c", None),
+        ("something new", None),
+        ("", "ssh refuses its configuration"),
+        ("/c: terminating, 1 bad configuration options", "ssh refuses its configuration"),
+    ],
+)
+def test_what_ssh_has_against_a_file_is_told(words: str, message: str | None) -> None:
+    expected = message or f"ssh refuses its configuration: {words}"
+    assert refused(words, CONTEXT).message == expected
+
+
 def test_our_own_file_is_judged_only_before_a_server_was_reached() -> None:
     """Later such a line is of somebody else's file: the shell's on the gateway, perhaps."""
     line = parse("/etc/profile: line 3: Bad configuration option: foo")

@@ -12,7 +12,16 @@ from ground2cloud.config.locations import Locations, locate
 from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.errors import ConfigError
 from ground2cloud.roles.doctor import local, login, network, registration
-from ground2cloud.roles.doctor.finding import NOT_TRIED, Finding, Result, bad, good, timed, unknown
+from ground2cloud.roles.doctor.finding import (
+    NO_SERVICE,
+    NOT_TRIED,
+    Finding,
+    Result,
+    bad,
+    good,
+    timed,
+    unknown,
+)
 from ground2cloud.roles.registration.placing import placed
 from ground2cloud.roles.registration.store import Store
 from ground2cloud.web.messages import Status
@@ -31,7 +40,8 @@ async def examine(path: Path, status: Status | None) -> AsyncIterator[Finding]:
         config = load_agent(path)
     except ConfigError as error:
         yield bad("configuration", error.message, error.hint or f"edit {path}")
-        for step in ("ssh", "key", "files", *network.STEPS, *login.STEPS, "application"):
+        steps = ("ssh", "settings", "key", "files", *network.STEPS, *login.STEPS, "application")
+        for step in steps:
             yield unknown(step, NOT_TRIED)
     else:
         yield good("configuration", f"{path} is good")
@@ -54,10 +64,17 @@ async def _gateway(
         finding, identity = registration.look_at_identity(places)
         yield finding
         if identity is None:
-            for step in ("key", "files", *network.STEPS, *login.STEPS, "backchannel"):
+            steps = ("settings", "key", "files", *network.STEPS, *login.STEPS, "backchannel")
+            for step in steps:
                 yield unknown(step, NOT_TRIED)
             return
         config, places = placed(config, identity), _with_identity(places, identity)
+    if needed[0].result is Result.BAD or not config.service:
+        why = NOT_TRIED if config.service else NO_SERVICE
+        needed.append(unknown("settings", why))
+    else:
+        needed.append(await timed(login.look_at_settings(config, places, identity)))
+    yield needed[-1]
     needed.append(await timed(local.look_at_key(config, places)))
     yield needed[-1]
     yield local.look_at_files(path, places)
@@ -69,7 +86,7 @@ async def _gateway(
     if status is not None:
         found = login.read_status(config, status)
     elif broken or not config.service:
-        why = NOT_TRIED if broken else "there is no service to offer"
+        why = NOT_TRIED if broken else NO_SERVICE
         found = [unknown(step, why) for step in login.STEPS]
     else:
         found = await login.log_in(config, places, identity)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ground2cloud.core.clock import monotonic
 
 NOT_TRIED = "not tried: something before it is broken"
+NO_SERVICE = "there is no service to offer"
 
 
 class Result(StrEnum):

@@ -1,12 +1,20 @@
-"""The links that only ssh itself can prove: host key, login, forward."""
+"""The links that only ssh itself can prove: its settings, host key, login, forward."""
 
 from msgspec.structs import replace
 
 from ground2cloud.config.identity import Identity
 from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig
-from ground2cloud.roles.doctor.finding import NOT_TRIED, Finding, Result, good, unknown
-from ground2cloud.roles.doctor.trial import try_lane
+from ground2cloud.roles.doctor.finding import (
+    NO_SERVICE,
+    NOT_TRIED,
+    Finding,
+    Result,
+    bad,
+    good,
+    unknown,
+)
+from ground2cloud.roles.doctor.trial import try_lane, try_settings
 from ground2cloud.roles.registration.way import ELSEWHERE
 from ground2cloud.web.messages import LaneStatus, Status
 
@@ -33,6 +41,16 @@ BROKEN = {
     "session-refused": _FORWARD,
 }
 """By the reason of a verdict, the link that it shows to be broken. The links before it hold."""
+
+
+async def look_at_settings(
+    config: AgentConfig, places: Locations, identity: Identity | None
+) -> Finding:
+    """See whether ssh understands what `[ssh]` makes of its own configuration."""
+    verdict = await try_settings(config, places, identity)
+    if verdict is not None:
+        return bad("settings", verdict.message, verdict.hint)
+    return good("settings", "ssh takes [ssh] and [ssh.options]")
 
 
 async def log_in(
@@ -70,7 +88,7 @@ def _proved(config: AgentConfig, seconds: float | None) -> list[Finding]:
     ports = ", ".join(f"{one.remote_bind}:{one.remote_port}" for one in config.service)
     forward = good(_FORWARD, f"the gateway listens on {ports}")
     if not config.service:
-        forward = unknown(_FORWARD, "there is no service to offer")
+        forward = unknown(_FORWARD, NO_SERVICE)
     return [*(good(step, _GOOD[step]) for step in STEPS[:-1]), replace(forward, seconds=seconds)]
 
 

@@ -1,17 +1,20 @@
 """One real login: the agent's own lane, run once in a directory of its own and ended when ready."""
 
 import asyncio
+import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from ground2cloud.config.identity import Identity
 from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig
+from ground2cloud.core import oneshot
 from ground2cloud.core.clock import monotonic, wall
-from ground2cloud.core.spec import Verdict
+from ground2cloud.core.run import CHECK_TIMEOUT
+from ground2cloud.core.spec import RefusedError, Verdict
 from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Supervisor, Transition
 from ground2cloud.rendering.atomic import write_atomic
@@ -44,13 +47,38 @@ async def try_lane(
         identity: of a registered agent; its first endpoint is dialled, and its last slot bound.
         meanwhile: what to do before it is ended, if it is ready.
     """
+    with _lane(config, places, identity) as lane:
+        return await _run_once(lane, meanwhile)
+
+
+async def try_settings(
+    config: AgentConfig, places: Locations, identity: Identity | None = None
+) -> Verdict | None:
+    """Have ssh read the lane's configuration and connect nowhere; answer why it does not take it.
+
+    A check that can't be run says nothing against the configuration.
+    """
+    with _lane(config, places, identity) as lane:
+        spec = lane.spec()
+        try:
+            prepared = await spec.prepare()
+        except RefusedError as refusal:
+            return refusal.verdict
+        assert prepared.check_argv is not None, "a lane's files are always checked"
+        answer = await oneshot.run(prepared.check_argv, timeout=CHECK_TIMEOUT)
+        return None if answer.ok or answer.code is None else spec.refused(answer.err)
+
+
+@contextlib.contextmanager
+def _lane(config: AgentConfig, places: Locations, identity: Identity | None) -> Iterator[Lane]:
+    """Make the lane, whose run directory is gone afterwards."""
     # Short: OpenSSH's control socket lies in it, and its path may have 90 bytes.
     with tempfile.TemporaryDirectory(prefix="g2c-") as run:
         own = dataclasses.replace(places, run=Path(run))
         sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
         shop = Shop(config, own, sessions, on_unserved=lambda _port: None, identity=identity)
         shop.way.set(identity.endpoint if identity is not None else ())
-        return await _run_once(Lane(_NAME, config.service, shop), meanwhile)
+        yield Lane(_NAME, config.service, shop)
 
 
 async def _run_once(lane: Lane, meanwhile: Callable[[], Awaitable[None]] | None) -> Trial:
