@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -43,12 +44,15 @@ class Connection(web.RequestHandler):
 
 
 class Doorway:
-    """Accepts connections of one listening socket and keeps them within the limits."""
+    """Accepts connections of one listening socket and keeps them within the limits.
+
+    `context` is asked for each connection what to show it.
+    """
 
     def __init__(
         self,
         server: web.Server,
-        context: ssl.SSLContext,
+        context: Callable[[], ssl.SSLContext],
         limits: Limits,
         **options: Any,  # noqa: ANN401 - aiohttp's own
     ) -> None:
@@ -109,7 +113,7 @@ class Doorway:
                 transport, guest.connection = await loop.connect_accepted_socket(
                     lambda: Connection(self._server, loop=loop, **self._options),
                     guest.sock,
-                    ssl=self._context,
+                    ssl=self._context(),
                     ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
                     ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT,
                 )

@@ -76,7 +76,7 @@ class BackchannelServer:
         assert server is not None
         self._doorway = Doorway(
             server,
-            self._certificates.context,
+            lambda: self._certificates.context,
             self._limits,
             logger=_HTTP_LOG,
             access_log=None,

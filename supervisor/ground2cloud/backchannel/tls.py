@@ -58,20 +58,19 @@ class Certificates:
         """The CA's certificate as PEM."""
         self.pin = pin_of(self.authority)
         """What join strings carry."""
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        """Stays the same; a renewed certificate is shown from the next handshake on."""
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.context: ssl.SSLContext
+        """For the next handshake; a renewal puts another one here, and never changes one in use."""
         if not self.renew(now):
-            self.context.load_cert_chain(self._file)
+            self.context = _context(self._file)
 
     def renew(self, now: float) -> bool:
-        """Make a new certificate if it is time; answer whether it was."""
+        """Make a new certificate if it is time; answer whether it was. May be called in a thread."""
         moment = datetime.fromtimestamp(now, UTC)
         if self._still_good(moment):
             return False
         issued = _issue(self._authority, self._names, moment)
         write_atomic(self._file, issued.pem + issued.private_pem, mode=0o600)
-        self.context.load_cert_chain(self._file)
+        self.context = _context(self._file)
         return True
 
     def _still_good(self, moment: datetime) -> bool:
@@ -90,6 +89,18 @@ class Certificates:
             valid.not_valid_before_utc <= moment <= valid.not_valid_after_utc - _RENEW_BEFORE
             and names == _alternative_names(self._names)
         )
+
+
+def _context(file: Path) -> ssl.SSLContext:
+    """Return what shows this certificate, whole.
+
+    One that handshakes are made from can't be given another certificate: for a moment it has the
+    new certificate without its key, and who comes just then is cut off.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(file)
+    return context
 
 
 class _Pair:

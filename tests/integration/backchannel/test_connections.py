@@ -1,6 +1,7 @@
 """Strangers who hold connections: they are bounded in number and time, and agents get through."""
 
 import contextlib
+import itertools
 import socket
 import ssl
 import threading
@@ -150,6 +151,28 @@ def test_the_certificate_renews_itself(tmp_path: Path) -> None:
         (tmp_path / CERTIFICATE_FILE).unlink()
         wait_until((tmp_path / CERTIFICATE_FILE).exists, what="there is a certificate again")
         assert client.claim("127.0.0.1").holder == "none"
+
+
+def test_nobody_is_cut_off_by_a_renewal(tmp_path: Path) -> None:
+    """The handshakes meet hundreds of renewals, and each is with one whole certificate."""
+    with serving(tmp_path) as place:
+        client = place.known()
+        enough = threading.Event()
+
+        def renew() -> None:
+            for days in itertools.cycle(range(0, 3000, 70)):
+                if enough.is_set():
+                    return
+                assert place.certificates.renew(clock.wall() + 86400 * days) or not days
+
+        thread = threading.Thread(target=renew)
+        thread.start()
+        try:
+            for _ in range(80):
+                assert client.claim("127.0.0.1").holder == "none"
+        finally:
+            enough.set()
+            thread.join()
 
 
 def test_a_full_disk_when_it_is_time_to_renew_ends_nothing(
