@@ -12,6 +12,7 @@ from aiohttp import web
 
 from ground2cloud.backchannel.guard import refuse_garbage
 from ground2cloud.backchannel.limits import Limits, source_of
+from ground2cloud.core.accepting import accept
 
 _HANDSHAKE_TIMEOUT = 10.0  # seconds; agents far away take 0.5
 _SHUTDOWN_TIMEOUT = 2.0  # seconds for the other side to say goodbye
@@ -70,7 +71,7 @@ class Doorway:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                sock, peer = await loop.sock_accept(listener)
+                sock, peer = await accept(listener)
             except OSError:  # out of descriptors, or the peer left before it was accepted
                 await asyncio.sleep(_PAUSE)
                 continue

@@ -64,7 +64,7 @@ class Certificates:
             self.context = _context(self._file)
 
     def renew(self, now: float) -> bool:
-        """Make a new certificate if it is time; answer whether it was. May be called in a thread."""
+        """Make a new certificate if it is time; answer whether it was. For any thread."""
         moment = datetime.fromtimestamp(now, UTC)
         if self._still_good(moment):
             return False

@@ -82,13 +82,12 @@ async def _run(target: object, host: str, port: int) -> None:
 
     assert isinstance(target, connecting.Target)
     try:
-        server = await connecting.serve(target, host, port)
+        listener = connecting.listen(host, port)
     except OSError as error:
         raise Ground2CloudError(f"can't listen at {host}:{port}: {error.strerror}") from None
-    async with server:
-        name, number = server.sockets[0].getsockname()[:2]
-        click.echo(f"{name}:{number} leads to {target.route}")
-        await server.serve_forever()
+    name, number = listener.getsockname()[:2]
+    click.echo(f"{name}:{number} leads to {target.route}")
+    await connecting.serve(target, listener)
 
 
 def _read_key(file: Path | None, variable: str | None) -> str:

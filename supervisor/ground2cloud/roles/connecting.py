@@ -15,6 +15,7 @@ import ssl
 import struct
 from dataclasses import dataclass, field
 
+from ground2cloud.core.accepting import accept
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.logs.fields import log
 
@@ -26,6 +27,8 @@ HEAD_LIMIT = 16 * 1024
 TIMEOUT = 30.0
 """Seconds for the gateway to lead a connection to the application."""
 
+_BACKLOG = 100
+_PAUSE = 0.2  # seconds; when this process has no file descriptor left
 _CHUNK = 256 * 1024
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _BODY_LIMIT = 2000
@@ -100,47 +103,66 @@ async def connect(target: Target) -> Streams:
     return reader, writer
 
 
-async def serve(target: Target, host: str, port: int) -> asyncio.Server:
-    """Listen, and lead every connection through the gateway.
+def listen(host: str, port: int) -> socket.socket:
+    """Listen for local programs; port 0 takes a free one.
 
     Raises:
         OSError: it can't listen there.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener.settimeout(0)
+    return listener
+
+
+async def serve(target: Target, listener: socket.socket) -> None:
+    """Lead every connection through the gateway, until cancelled: then all are ended."""
     tasks: set[asyncio.Task[None]] = set()
+    with contextlib.closing(listener):
+        try:
+            while True:
+                try:
+                    sock, _ = await accept(listener)
+                except OSError:  # out of descriptors, or the caller left before it was accepted
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                task = asyncio.create_task(_lead(target, sock))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                # One that is cancelled before its first step can't close it by itself.
+                task.add_done_callback(lambda _, sock=sock: sock.close())  # type: ignore[misc] # mypy infers no lambda with a default
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_lead(target, (reader, writer)))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
 
-    return await asyncio.start_server(accept, host, port)
-
-
-async def close(writer: asyncio.StreamWriter | None) -> None:
+async def close(*writers: asyncio.StreamWriter | None) -> None:
     """Close what is open; what the other side thinks of it doesn't matter any more."""
-    if writer is not None:
+    opened = [writer for writer in writers if writer is not None]
+    for writer in opened:  # all of them before the first wait: it may be cancelled
         writer.close()
+    for writer in opened:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(1.0):
                 await writer.wait_closed()
 
 
-async def _lead(target: Target, near: Streams) -> None:
+async def _lead(target: Target, sock: socket.socket) -> None:
+    near = await asyncio.open_connection(sock=sock)
+    far: Streams | None = None
     try:
         far = await connect(target)
+        await asyncio.gather(_carry(near[0], far[1]), _carry(far[0], near[1]))
     except Ground2CloudError as error:
         log(_log, logging.WARNING, "not-led", error.message)
         _reset(near[1])
-        return
-    ways = [_carry(near[0], far[1]), _carry(far[0], near[1])]
-    try:
-        await asyncio.gather(*ways)
     except OSError:
         _reset(near[1])
-        _reset(far[1])
+        if far is not None:
+            _reset(far[1])
     finally:
-        await close(near[1])
-        await close(far[1])
+        await close(near[1], far[1] if far is not None else None)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ground2cloud.core.accepting import accept
 from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.web import address
@@ -109,6 +110,7 @@ class LocalServer:
             else:
                 if self._accepting is not None:
                     self._accepting.cancel()
+                    await asyncio.wait({self._accepting})
                 old.close()
         self.address = address.join(*sock.getsockname()[:2])
         log(_LOG, logging.INFO, "api-listens", f"local API at {self.address}")
@@ -183,10 +185,9 @@ def _application(control: Control, token: str) -> "web.Application":
 
 async def _accept(listening: socket.socket | None) -> socket.socket:
     assert listening is not None
-    loop = asyncio.get_running_loop()
     while True:
         try:
-            accepted, _ = await loop.sock_accept(listening)
+            accepted, _ = await accept(listening)
         except OSError:  # no descriptor left for it, or the caller has gone again
             await asyncio.sleep(_ACCEPT_PAUSE)
         else:
