@@ -31,10 +31,10 @@ class Ticker:
         self._network = AddressWatch()
 
     async def tick_for_ever(self) -> None:
-        """Look every `INTERVAL` seconds, until cancelled."""
+        """Look every `INTERVAL` seconds, or as often as the watchdog wants it, until cancelled."""
         while True:
             self._tick()
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(self._notifier.due(INTERVAL))
 
     def _tick(self) -> None:
         # The watchdog is fed from here, so that a loop that hangs is noticed.

@@ -14,6 +14,9 @@ from collections.abc import MutableMapping
 STATUS_LIMIT = 1000
 """Characters of a status line that are sent; `systemctl status` shows one line."""
 
+LEAST = 0.05
+"""Seconds between two calls of `watchdog`, even where less is allowed."""
+
 _FAMILY = getattr(socket, "AF_UNIX", None)  # Python has none on Windows
 
 
@@ -26,10 +29,9 @@ class Notifier:
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
         self._address = _address(environ.pop("NOTIFY_SOCKET", ""))
         self._socket = _open() if self._address else None
-        self.watchdog_interval = _interval(
+        self._interval = _interval(
             environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
         )
-        """Seconds between two calls of `watchdog` (half of what is allowed); None: none wanted."""
 
     def ready(self, status: str = "") -> None:
         """Say that start-up, or a reload announced with `reloading`, is done."""
@@ -49,8 +51,12 @@ class Notifier:
         self._send("STOPPING=1", *_status(status))
 
     def watchdog(self) -> None:
-        """Say that the program is alive; due every `watchdog_interval` seconds."""
+        """Say that the program is alive; due again after `due` seconds."""
         self._send("WATCHDOG=1")
+
+    def due(self, longest: float) -> float:
+        """Return the seconds until the next `watchdog`: at most half of what is allowed."""
+        return longest if self._interval is None else min(longest, max(LEAST, self._interval))
 
     def close(self) -> None:
         """Release the socket; nothing is sent any more."""

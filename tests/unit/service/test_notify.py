@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from ground2cloud.service.notify import Notifier
+from ground2cloud.service.notify import LEAST, Notifier
 
 
 def everything(notifier: Notifier) -> None:
@@ -20,7 +20,7 @@ def everything(notifier: Notifier) -> None:
 def test_without_a_socket_nothing_happens() -> None:
     notifier = Notifier({})
     everything(notifier)
-    assert notifier.watchdog_interval is None
+    assert notifier.due(60) == 60
 
 
 @pytest.mark.parametrize(
@@ -39,28 +39,29 @@ def test_the_variables_are_taken_out_of_the_environment() -> None:
         "PATH": "/bin",
     }
     with closing(Notifier(environ)) as notifier:
-        assert notifier.watchdog_interval == 15.0
+        assert notifier.due(60) == 15
     assert environ == {"PATH": "/bin"}
 
 
 @pytest.mark.parametrize(
     ("usec", "pid", "interval"),
     [
-        ("30000000", None, 15.0),
-        ("30000000", "own", 15.0),
-        ("30000000", "1", None),
-        ("1", None, 5e-7),
-        ("0", None, None),
-        ("-5", None, None),
-        ("", None, None),
-        ("soon", None, None),
-        ("²", None, None),
+        ("30000000", None, 15),
+        ("30000000", "own", 15),
+        ("30000000", "1", 60),
+        ("600000000", None, 60),
+        ("1", None, LEAST),
+        ("0", None, 60),
+        ("-5", None, 60),
+        ("", None, 60),
+        ("soon", None, 60),
+        ("²", None, 60),
     ],
 )
 def test_the_watchdog_is_fed_twice_in_the_time_allowed(
-    usec: str, pid: str | None, interval: float | None
+    usec: str, pid: str | None, interval: float
 ) -> None:
     environ = {"WATCHDOG_USEC": usec}
     if pid is not None:
         environ["WATCHDOG_PID"] = str(os.getpid()) if pid == "own" else pid
-    assert Notifier(environ).watchdog_interval == interval
+    assert Notifier(environ).due(60) == interval

@@ -144,7 +144,7 @@ def test_no_child_inherits_the_variables(manager: socket.socket) -> None:
         "import os, subprocess, sys\n"
         "from ground2cloud.service.notify import Notifier\n"
         "notifier = Notifier()\n"
-        "notifier.ready(str(notifier.watchdog_interval))\n"
+        "notifier.ready(str(notifier.due(60)))\n"
         "subprocess.run([sys.executable, '-c', 'import os; print(sorted(os.environ))'])\n"
     )
     environ = {

@@ -244,7 +244,7 @@ class Gateway:
                 self._note_trouble(str(error))
             else:
                 self._note_trouble("")
-            await asyncio.sleep(LOOK_INTERVAL)
+            await asyncio.sleep(self._notifier.due(LOOK_INTERVAL))
 
     async def _write_sightings(self) -> None:
         self._written_at = monotonic()
