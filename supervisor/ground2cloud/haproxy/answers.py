@@ -23,8 +23,12 @@ class Answer:
         return json.dumps({"error": self.error, "message": self.message})
 
 
+_BAD_REQUEST = Answer("bad-request", 400, "The request is not proper HTTP/1.1.")
+_REQUEST_TIMEOUT = Answer("request-timeout", 408, "The head of the request did not come in time.")
+_TUNNEL_DOWN = Answer("tunnel-down", 503, "The tunnel to this service is down at the moment.")
+
 REFUSALS = (
-    Answer("bad-request", 400, "The request is not proper HTTP/1.1."),
+    _BAD_REQUEST,
     Answer(
         "route-ambiguous", 400, "More than one Ground2Cloud-Route header, or more than one Host."
     ),
@@ -55,24 +59,24 @@ REFUSALS = (
         "There is no such registration or service. Name one by the host name or in"
         " Ground2Cloud-Route as 1001/service.",
     ),
-    Answer("request-timeout", 408, "The head of the request did not come in time."),
+    _REQUEST_TIMEOUT,
     Answer("too-many-connections", 429, "This element has too many connections at once."),
     Answer("too-many-requests", 429, "This element makes too many requests a second."),
     Answer("head-too-large", 431, "The head of the request is too large."),
-    Answer("tunnel-down", 503, "The tunnel to this service is down at the moment."),
+    _TUNNEL_DOWN,
 )
 """What the router's own rules refuse with; `tunnel-down` also stands for a refused connection."""
 
 FAULTS = (
-    Answer("bad-request", 400, "The request is not proper HTTP/1.1."),
-    Answer("request-timeout", 408, "The head of the request did not come in time."),
+    _BAD_REQUEST,
+    _REQUEST_TIMEOUT,
     Answer("router-error", 500, "The router could not handle this request."),
     Answer(
         "application-unreachable",
         502,
         "The tunnel is up, but the application closed the connection without a proper answer.",
     ),
-    Answer("tunnel-down", 503, "The tunnel to this service is down at the moment."),
+    _TUNNEL_DOWN,
     Answer("application-timeout", 504, "The application did not answer in time."),
 )
 """What HAProxy itself answers with these statuses."""
