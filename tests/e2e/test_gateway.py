@@ -2,7 +2,8 @@
 
 import http.client
 import json
-import subprocess
+import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -158,7 +159,7 @@ def test_a_stale_holder_gives_way_to_a_claim(gateway: GatewayLab, http_app: Http
     key = element(gateway, str(agent.id))
     with agent.lane({"web": http_app.port}) as stale:
         until(gateway, agent, key, 200)
-        stale.send_signal(subprocess.signal.SIGSTOP)  # type: ignore[attr-defined] # it is there
+        stale.send_signal(signal.SIGSTOP)
         begun = time.monotonic()
         assert agent.client.claim("127.0.0.1").holder == "ended"
         with agent.lane({"web": http_app.port}):
@@ -259,7 +260,7 @@ def test_killed_programs_come_back(gateway: GatewayLab, http_app: HttpApp) -> No
         until(gateway, agent, key, 200)
         for child in gateway.status().children:
             assert child.pid is not None
-            subprocess.run(["kill", "-9", str(child.pid)], check=True)
+            os.kill(child.pid, signal.SIGKILL)
         gateway.wait_ready()
         assert until(gateway, agent, key, 200), "the lane outlived its listener"
         again = gateway.register(WEB)

@@ -210,12 +210,21 @@ async def test_no_sftp(gateway: GatewaySshd, ports: tuple[int, int]) -> None:
     for protocol in ("-s", "-O"):
         argv = ["scp", protocol, *gateway.ssh(1001)[1:-3], "-P", str(gateway.port)]
         argv += [str(source), f"{gateway.user}@{LOCAL}:{evil}"]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=False
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as scp:
+            # It may wait for ever for an answer that is none.
+            await eventually(
+                lambda p=scp: p.poll() is not None or commands(gateway), what="it was let in"
             )
-            assert done.returncode != 0
+            await asyncio.sleep(1)
+            scp.kill()
+        assert scp.returncode != 0
         assert not evil.exists()
+        await eventually(lambda: not commands(gateway), what="the session is over")
 
 
 async def test_no_agent_and_no_x11(

@@ -44,7 +44,7 @@ def changed(changes: Mapping[str, object]) -> dict[str, dict[str, object]]:
         *way, last = path.split(".")
         node: object = made
         for step in way:
-            node = node[int(step)] if isinstance(node, list) else node[step]  # type: ignore[index]
+            node = node[int(step)] if isinstance(node, list) else node[step]  # type: ignore[index] # a table
         assert isinstance(node, dict)
         if value is None:
             del node[last]

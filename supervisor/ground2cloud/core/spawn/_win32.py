@@ -84,7 +84,7 @@ _job = _make_job()
 def _join_job(pid: int) -> None:
     """Put a process into the job; one that has ended needs none, and Windows refuses it."""
     access = _PROCESS_SET_QUOTA_AND_TERMINATE | _SYNCHRONIZE
-    handle = _kernel32.OpenProcess(access, False, pid)  # noqa: FBT003
+    handle = _kernel32.OpenProcess(access, False, pid)  # noqa: FBT003 - no child inherits it
     if not handle:
         raise ctypes.WinError(ctypes.get_last_error())
     try:
