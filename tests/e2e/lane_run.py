@@ -66,15 +66,20 @@ async def the_ssh() -> SshProgram:
 
 
 class LaneRun:
-    """A running ssh; `lines` is all that it said, `code` its exit code at the end."""
+    """A running ssh: `lines` is all that it said, `unserved` the ports that it found nobody at."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, observer: LaneObserver, config_file: Path
+        self,
+        process: asyncio.subprocess.Process,
+        observer: LaneObserver,
+        config_file: Path,
+        unserved: list[int | None],
     ) -> None:
         self.process = process
         self.observer = observer
         self.config_file = config_file
         self.lines: list[str] = []
+        self.unserved = unserved
         self._words = asyncio.create_task(self._read())
 
     async def ready(self) -> None:
@@ -151,8 +156,14 @@ async def running(setup: Setup) -> AsyncIterator[LaneRun]:
             argv(program, config_file, session=setup.session),
             env={**os.environ, **system.CHILD_ENVIRONMENT},
         )
-        observer = LaneObserver(setup.forwards, context, tagged=program.log_verbose)
-        lane = LaneRun(process, observer, config_file)
+        unserved: list[int | None] = []
+        observer = LaneObserver(
+            setup.forwards,
+            context,
+            tagged=program.log_verbose,
+            on_application_failure=lambda _host, port: unserved.append(port),
+        )
+        lane = LaneRun(process, observer, config_file, unserved)
         try:
             yield lane
         finally:

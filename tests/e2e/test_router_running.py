@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -46,12 +45,10 @@ async def test_routes_and_keys_change_without_a_reload(short_dir: Path, http_app
                 await router.runtime.set_map(name, entry, value)
         assert router.get().status == 200
         assert router.get("1001").status == 200
-        await router.runtime.set_server("1001/web", "127.0.0.1", up=False)
-        assert await router.runtime.server_state("1001/web") == ()
-        assert router.get().error == "tunnel-down"
-        await router.runtime.set_slots("1001/web", ["127.0.0.1", "127.0.0.4"])
-        assert await router.runtime.server_state("1001/web") == ("127.0.0.1", "127.0.0.4")
-        assert router.get().status == 200
+        for slots, status in ((), 503), (("127.0.0.1", "127.0.0.4"), 200):
+            value = maps.route_value(backend(http_app.port, slots=slots), router.settings.slots)
+            await router.runtime.set_map(maps.ROUTES, "1001/web", value)
+            assert router.get().status == status
         assert await router.runtime.del_map(maps.KEYS, hashed(SECRET))
         assert not await router.runtime.del_map(maps.KEYS, hashed(SECRET))
         assert router.get().error == "wrong-key"
@@ -312,8 +309,10 @@ def test_a_call_waits_for_the_end_of_an_application_that_is_slow_to_read(short_d
         release.set()
 
 
-def test_an_idle_connection_answers_after_a_reload(short_dir: Path, http_app: HttpApp) -> None:
-    """Or is closed, but never left hanging."""
+def test_an_idle_connection_answers_or_is_closed_after_a_reload(
+    short_dir: Path, http_app: HttpApp
+) -> None:
+    """But is never left hanging; and the next connection is served."""
     with Router(short_dir, [backend(http_app.port)]) as router, router.connect() as connection:
         connection.sendall(head("GET", "/", "1001").encode())
         assert read_reply(connection).status == 200
@@ -321,8 +320,9 @@ def test_an_idle_connection_answers_after_a_reload(short_dir: Path, http_app: Ht
         started = time.monotonic()
         try:
             connection.sendall(head("GET", "/", "1001").encode())
-            assert read_head(connection)[0] == 200
+            status, _ = read_head(connection)
         except ConnectionError:
-            pass
+            status = 0
+        assert status in {0, 200}
         assert time.monotonic() - started < 5
-        assert isinstance(router.process, subprocess.Popen)
+        assert router.get().status == 200

@@ -301,13 +301,13 @@ async def test_a_connection_that_is_reset(sshd: ThrowawaySshd) -> None:
 
 
 async def test_an_application_that_is_down(sshd: ThrowawaySshd) -> None:
-    """The lane goes on; each connection that finds no application is counted."""
+    """The lane goes on; each connection that finds no application is told."""
     forward = a_forward()
     async with running(a_good(sshd, forwards=(forward,))) as lane:
         await lane.ready()
         with socket.create_connection(("127.0.0.1", forward.port)) as client:
             assert client.recv(1) == b""
-        await eventually(lambda: lane.observer.application_failures == 1, what="it is counted")
+        await eventually(lambda: lane.unserved == [forward.target_port], what="it is told")
         assert lane.process.returncode is None
         assert any(f"port {forward.target_port}: failed" in line for line in lane.lines)
 

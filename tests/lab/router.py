@@ -46,11 +46,11 @@ def backend(
     service: str = "web",
     *,
     registration: int = 1001,
-    **more: Any,  # noqa: ANN401 - whatever a Backend takes
+    kind: Kind = Kind.HTTP,
+    slots: tuple[str, ...] = ("127.0.0.1",),
 ) -> Backend:
     """An HTTP service on the first slot, unless told otherwise."""
-    kind = more.pop("kind", Kind.HTTP)
-    return Backend(registration, service, kind, port, more.pop("slots", ("127.0.0.1",)))
+    return Backend(registration, service, kind, port, slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ starts or reloads. Changes are small and atomic one by one; `replace_map` is ato
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ground2cloud.haproxy import maps, reading
 from ground2cloud.haproxy.reading import Call, Usage
-from ground2cloud.haproxy.routes import RouterSettings, master_socket, pool
+from ground2cloud.haproxy.routes import RouterSettings, master_socket
 from ground2cloud.haproxy.wire import RuntimeSocketError, ask, word
 
 _PAYLOAD = 8000
@@ -31,7 +31,6 @@ class Runtime:
     def __init__(self, settings: RouterSettings, *, timeout: float = 5.0) -> None:
         self._socket = settings.runtime_socket
         self._master = master_socket(settings)
-        self._slots = settings.slots
         self._timeout = timeout
 
     async def alive(self) -> bool:
@@ -83,33 +82,6 @@ class Runtime:
         for payload in _payloads(entries):
             _expect_nothing(await self._ask(f"add map @{version} {name} <<\n{payload}"))
         _expect_nothing(await self._ask(f"commit map @{version} {name}"))
-
-    async def server_state(self, route: str) -> tuple[str, ...]:
-        """Return the slots that a route uses now, empty also for a route that isn't there."""
-        value = (await self.show_entry(maps.ROUTES, route)) or ""
-        numbers = value.rpartition(maps.SEPARATOR)[2]
-        return tuple(self._slots[int(number) - 1] for number in numbers.split("_") if number)
-
-    async def set_server(self, route: str, slot: str, *, up: bool) -> None:
-        """Let a route use a slot for new connections, or no longer; those that last go on."""
-        used = set(await self.server_state(route))
-        await self.set_slots(route, (used | {slot}) if up else (used - {slot}))
-
-    async def set_slots(self, route: str, slots: Iterable[str]) -> None:
-        """Let a route use exactly these slots for new connections."""
-        value = await self.show_entry(maps.ROUTES, route)
-        if value is None:
-            raise RuntimeSocketError(f"the router has no route {route}")
-        kept = value.rpartition(maps.SEPARATOR)[0]
-        named = pool(tuple(slots), self._slots)
-        await self.set_map(maps.ROUTES, route, f"{kept}{maps.SEPARATOR}{named}")
-
-    async def show_entry(self, name: str, key: str) -> str | None:
-        """Return the value of one key of a map; None if it has none."""
-        answer = await self._ask(f"get map {word(name)} {word(key)}")
-        if "found=yes" not in answer:
-            return None
-        return answer.partition('value="')[2].partition('"')[0]
 
     async def stats(self) -> dict[str, Usage]:
         """Return what went over every route that was used; counted anew after a reload."""

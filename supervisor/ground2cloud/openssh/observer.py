@@ -55,7 +55,6 @@ class LaneObserver:
     Attributes:
         ready: whether every forward is confirmed.
         failed_port: the port on the gateway that was not granted; None while there is none.
-        application_failures: how many connections found no application.
         last_lines: ssh's last words but debugging, oldest first.
     """
 
@@ -68,7 +67,6 @@ class LaneObserver:
         on_application_failure: ApplicationFailure | None = None,
     ) -> None:
         self.failed_port: int | None = None
-        self.application_failures = 0
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._forwards = tuple(forwards)
         self._missing = {forward.confirmation for forward in forwards}
@@ -140,7 +138,6 @@ class LaneObserver:
         match = _UNSERVED.match(words.text)
         if match is None:
             return
-        self.application_failures += 1
         if self._on_application_failure is not None:
             self._on_application_failure(match[1], int(match[2]) if match[2] else None)
 
@@ -172,12 +169,6 @@ class LaneObserver:
 
 def _names(match: re.Match[str]) -> int:
     return sum(value is not None for value in match.groups())
-
-
-def application_port(line: str) -> int | None:
-    """Return the port of the application that a line says could not be reached; None if none."""
-    match = _UNSERVED.match(parse(line).text)
-    return int(match[2]) if match and match[2] else None
 
 
 def level(line: str) -> int:

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from ground2cloud.openssh.render import HELD_COMMAND
 
-KEY_TYPE = "ssh-ed25519"
-
 LARGE = 5000
 """Above so many keys sshd's own reading of the file takes longer than a program that searches it:
 111 ms for 10,000 keys, where grep takes 20 ms (docs/openssh.md)."""
