@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo 'make setup        virtual environment, and what the tests need from Debian'
-	@echo 'make demo         see it work: a tunnel, a killed ssh, an edited configuration (20 s)'
+	@echo 'make demo         see it work: a gateway, an agent, callers, a killed ssh (20 s)'
 	@echo 'make test         all tests with coverage (under 6 minutes)'
 	@echo 'make test-gateway    the gateway, router and registry (12 minutes; not all pass every time yet)'
 	@echo 'make test-services   service managers, each for real, Windows under Wine (as root; 8 minutes)'
@@ -85,7 +85,7 @@ check: $(READY)
 
 demo: $(READY)
 	@tests/setup/debian demo
-	@$(PYTHON) -m tests.demo
+	@.venv/bin/ground2cloud demo
 
 bench: $(READY)
 	@tests/setup/debian bench

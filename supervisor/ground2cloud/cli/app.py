@@ -7,6 +7,7 @@ from ground2cloud.cli.group import LazyGroup
 from ground2cloud.cli.settings import common_options
 
 COMMANDS = {
+    "demo": "ground2cloud.cli.demo:demo",
     "init": "ground2cloud.cli.init:init",
     "register": "ground2cloud.cli.registration:register",
     "unregister": "ground2cloud.cli.registration:unregister",

@@ -72,11 +72,14 @@ def give(path: Path, mode: int, owner: str, group: str) -> bool:
     return True
 
 
-def closed_to_others(path: Path) -> Path | None:
-    """Answer with the directory or file on the way to `path` that another account can't pass."""
+def closed_to_others(path: Path, *, homes: bool = True) -> Path | None:
+    """Answer with the directory or file on the way to `path` that another account can't pass.
+
+    `homes` says that it is a service's account, which can't pass a home in any case.
+    """
     for real in {path.absolute(), Path(os.path.realpath(path))}:
         for part in (*reversed(real.parents), real):
-            if str(part) in _HOMES:
+            if homes and str(part) in _HOMES:
                 return part
             try:
                 mode = part.stat().st_mode

@@ -26,10 +26,10 @@ def give(path: Path, mode: int, owner: str, group: str) -> bool:
     return False
 
 
-def closed_to_others(path: Path) -> Path | None:
+def closed_to_others(path: Path, *, homes: bool = True) -> Path | None:
     """Answer with the folder of a user's profile that `path` is in, which no service may enter."""
-    homes = Path.home().parent
-    return homes if homes in path.resolve().parents else None
+    profiles = Path.home().parent
+    return profiles if homes and profiles in path.resolve().parents else None
 
 
 def quote(argv: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 - `current()`, `number()`, `must_change(user)`: who this process is, and whether it must become
   another.
 - `become(user)`, `exec_as(…)`: become it, for a command and for `gateway run`.
+- `command_as(user)`: the beginning of a command line that runs as it.
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
 - `load()`: 0 to 1.
 """
@@ -14,6 +15,7 @@ from ground2cloud.roles.gateway.system.error import AccountError
 if sys.platform == "win32":
     from ground2cloud.roles.gateway.system._win32 import (
         become,
+        command_as,
         current,
         exec_as,
         give,
@@ -25,6 +27,7 @@ if sys.platform == "win32":
 else:
     from ground2cloud.roles.gateway.system._posix import (
         become,
+        command_as,
         current,
         exec_as,
         give,
@@ -37,6 +40,7 @@ else:
 __all__ = [
     "AccountError",
     "become",
+    "command_as",
     "current",
     "exec_as",
     "give",

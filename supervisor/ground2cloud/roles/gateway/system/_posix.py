@@ -80,17 +80,38 @@ def exec_as(
         OSError: a directory can't be made.
     """
     entry = _entry(user)
+    privileges = "-all,+net_bind_service" if min(ports) < _PRIVILEGED else "-all"
+    before = command_as(user, privileges)
+    if os.environ.get(_MARK):
+        raise AccountError(f"setpriv did not become {user}")
+    for directory in directories:
+        give(directory, user)
+    argv = [*before, sys.executable, "-m", "ground2cloud", *arguments]
+    environment = {**os.environ, "HOME": entry.pw_dir, "USER": user, _MARK: "1"}
+    os.execve(before[0], argv, environment)  # noqa: S606 - no shell is meant
+
+
+def command_as(
+    user: str, privileges: str = "-all", *, die_with_parent: bool = False
+) -> tuple[str, ...]:
+    """Answer with the beginning of a command line that runs as the account.
+
+    Args:
+        user: the account.
+        privileges: that are kept, in setpriv's words.
+        die_with_parent: ask the kernel anew for the end at the parent's death; it forgets that when
+            the account changes.
+
+    Raises:
+        AccountError: there is no such account, or no setpriv.
+    """
+    entry = _entry(user)
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise AccountError(
             "there is no setpriv on this machine (util-linux)", f"start it as {user} instead"
         )
-    if os.environ.get(_MARK):
-        raise AccountError(f"setpriv did not become {user}")
-    for directory in directories:
-        give(directory, user)
-    privileges = "-all,+net_bind_service" if min(ports) < _PRIVILEGED else "-all"
-    argv = [
+    return (
         setpriv,
         f"--reuid={entry.pw_uid}",
         f"--regid={entry.pw_gid}",
@@ -99,14 +120,9 @@ def exec_as(
         f"--inh-caps={privileges}",
         f"--ambient-caps={privileges}",
         f"--bounding-set={privileges}",
+        *(("--pdeathsig=KILL",) if die_with_parent else ()),
         "--",
-        sys.executable,
-        "-m",
-        "ground2cloud",
-        *arguments,
-    ]
-    environment = {**os.environ, "HOME": entry.pw_dir, "USER": user, _MARK: "1"}
-    os.execve(setpriv, argv, environment)  # noqa: S606 - no shell is meant
+    )
 
 
 def _entry(user: str) -> pwd.struct_passwd:

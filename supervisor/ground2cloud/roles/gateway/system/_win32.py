@@ -33,6 +33,15 @@ def exec_as(
     must_change(user)
 
 
+def command_as(
+    user: str, privileges: str = "-all", *, die_with_parent: bool = False
+) -> tuple[str, ...]:
+    """Refuse."""
+    del privileges, die_with_parent
+    must_change(user)
+    return ()
+
+
 def share(path: Path, user: str) -> None:
     """Refuse."""
     del path
