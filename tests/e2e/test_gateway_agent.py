@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from ground2cloud.config.model import Kind
 from tests.lab.agent import Agent
 from tests.lab.gateway import GatewayLab, Response
 from tests.lab.httpapp import HttpApp
+from tests.lab.joined import Application, join, unregistered
 from tests.lab.places import short_directory
 from tests.lab.waiting import wait_until
 
@@ -26,19 +28,9 @@ def gateway(short_dir: Path) -> Iterator[GatewayLab]:
 def agent(http_app: HttpApp) -> Iterator[Agent]:
     """An agent, not registered and not started, that offers `http_app` as `web`."""
     with short_directory() as directory:
-        config = directory / "agent.toml"
-        tables = {
-            "service": [
-                {"name": "web", "kind": "http", "host": "127.0.0.1", "port": http_app.port}
-            ],
-            "log": {"file": str(directory / "agent.log")},
-            "paths": {"state": str(directory / "state"), "run": str(directory / "run")},
-            "api": {"listen": "127.0.0.1:0"},
-        }
-        config.write_text(tomli_w.dumps(tables))
-        running = Agent(config)
-        yield running
-        running.kill()
+        offered = unregistered(directory, {"web": Application(Kind.HTTP, http_app.port)})
+        yield offered
+        offered.kill()
 
 
 def ask(gateway: GatewayLab, route: str, key: str) -> Response:
@@ -47,14 +39,6 @@ def ask(gateway: GatewayLab, route: str, key: str) -> Response:
 
 def reached(gateway: GatewayLab, route: str, key: str) -> None:
     wait_until(lambda: ask(gateway, route, key).status == 200, timeout=25, what=f"{route} reached")
-
-
-def join(gateway: GatewayLab, agent: Agent) -> int:
-    """Register the agent; answer its number."""
-    done = agent.cli("register", gateway.do("invite", "--name", "office"))
-    assert done.returncode == 0, done.stderr
-    identity = tomllib.loads((agent.config.parent / "state" / "identity.toml").read_text())
-    return int(identity["registration"])
 
 
 def test_two_commands_join_a_private_application_to_the_cloud(

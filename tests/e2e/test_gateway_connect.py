@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.config.model import Kind
+from tests.lab.connecting import led
 from tests.lab.gateway import PROGRAM, GatewayLab, LabAgent
 from tests.lab.mariadb import MariaDb
 from tests.lab.places import short_directory
 from tests.lab.postgres import Postgres
-from tests.lab.processes import end_child
 from tests.lab.waiting import wait_until
 
 SERVICES = (("postgres", Kind.POSTGRESQL), ("mysql", Kind.MYSQL))
@@ -24,31 +24,6 @@ def gateway() -> Iterator[GatewayLab]:
     """A running gateway, the same for all tests of this file."""
     with short_directory() as directory, GatewayLab(directory) as running:
         yield running
-
-
-@contextlib.contextmanager
-def led(gateway: GatewayLab, route: str, key: str) -> Iterator[int]:
-    """Run `connect`, which gets the key from a file; lends its port."""
-    file = gateway.directory / f"key.{len(list(gateway.directory.glob('key.*')))}"
-    file.write_text(key + "\n")
-    url = f"http://127.0.0.1:{gateway.http_port}"
-    process = subprocess.Popen(
-        [*PROGRAM, "connect", route, "--gateway", url, "--key-file", str(file)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        line = process.stdout.readline()
-        assert "leads to" in line, process.stderr.read()
-        yield int(line.split()[0].rpartition(":")[2])
-    finally:
-        end_child(process)
-        process.stdout.close()
-        process.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +43,13 @@ def test_psql_and_the_client_of_mysql_work_through_the_router(
 ) -> None:
     with agent.lane({"postgres": postgres.port, "mysql": mariadb.port}):
         wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
-        with led(gateway, f"{agent.id}/postgres", key) as port:
+        with led(gateway, f"{agent.id}/postgres", key) as way:
             many = "select count(*), sum(length(repeat('x', 1000))) from generate_series(1, 5000)"
-            assert postgres.query(many, port=port).split() == ["5000", "5000000"]
-            long = postgres.query("select repeat('y', 3000000)", port=port).strip()
+            assert postgres.query(many, port=way.port).split() == ["5000", "5000000"]
+            long = postgres.query("select repeat('y', 3000000)", port=way.port).strip()
             assert len(long) == 3_000_000
-        with led(gateway, f"{agent.id}/mysql", key) as port:
-            assert mariadb.query("select 6 * 7", port=port).strip() == "42"
+        with led(gateway, f"{agent.id}/mysql", key) as way:
+            assert mariadb.query("select 6 * 7", port=way.port).strip() == "42"
 
 
 def test_without_a_right_key_the_driver_sees_an_error(
@@ -82,8 +57,8 @@ def test_without_a_right_key_the_driver_sees_an_error(
 ) -> None:
     with (
         agent.lane({"postgres": postgres.port}),
-        led(gateway, f"{agent.id}/postgres", "w" * 43) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=10) as driver,
+        led(gateway, f"{agent.id}/postgres", "w" * 43) as way,
+        socket.create_connection(("127.0.0.1", way.port), timeout=10) as driver,
         pytest.raises(ConnectionResetError),
     ):
         driver.recv(1)
@@ -95,10 +70,10 @@ def test_a_revoked_element_loses_the_connections_it_has(
     mine = gateway.do("element", "add", "leaving", "--grant", f"{agent.id}/postgres")
     with (
         agent.lane({"postgres": postgres.port}),
-        led(gateway, f"{agent.id}/postgres", mine) as port,
+        led(gateway, f"{agent.id}/postgres", mine) as way,
     ):
-        wait_until(lambda: postgres.query("select 1", port=port), what="a query")
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as driver:
+        wait_until(lambda: postgres.query("select 1", port=way.port), what="a query")
+        with socket.create_connection(("127.0.0.1", way.port), timeout=10) as driver:
             driver.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")  # asks for TLS, and waits
             assert driver.recv(1) == b"N"
             gateway.do("element", "revoke", "leaving")

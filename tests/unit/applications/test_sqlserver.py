@@ -9,35 +9,17 @@ from hypothesis import strategies as st
 
 from ground2cloud.applications.sqlserver import prelogin, server_version
 from ground2cloud.config.model import Kind
+from tests.lab.tds import (
+    ENCRYPTION,
+    INSTANCE,
+    MARS,
+    SQL_SERVER_2022,
+    THREAD,
+    VERSION,
+    read_options,
+    write_reply,
+)
 from tests.unit.applications.fakes import answer_of
-
-VERSION, ENCRYPTION, INSTANCE, THREAD, MARS, TERMINATOR = 0, 1, 2, 3, 4, 0xFF
-
-
-def read_options(payload: bytes) -> dict[int, bytes]:
-    """Take a PRELOGIN payload apart: tokens of option, offset and length, then the values."""
-    options = {}
-    start = 0
-    while payload[start] != TERMINATOR:
-        option, offset, length = struct.unpack_from("!BHH", payload, start)
-        options[option] = payload[offset : offset + length]
-        assert len(options[option]) == length
-        start += 5
-    return options
-
-
-def write_reply(options: dict[int, bytes]) -> bytes:
-    """Put a server's reply together: tabular result, end of message."""
-    tokens, values = b"", b""
-    for option, value in options.items():
-        offset = 5 * len(options) + 1 + len(values)
-        tokens += struct.pack("!BHH", option, offset, len(value))
-        values += value
-    payload = tokens + bytes([TERMINATOR]) + values
-    return struct.pack("!BBHHBB", 4, 1, 8 + len(payload), 0, 1, 0) + payload
-
-
-SQL_SERVER_2022 = {VERSION: struct.pack("!BBHH", 16, 0, 1000, 0), ENCRYPTION: b"\0", MARS: b"\0"}
 
 
 async def sql_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

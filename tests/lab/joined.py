@@ -1,0 +1,107 @@
+"""A whole gateway and an agent that joined it by one line: what callers' programs run through."""
+
+import contextlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import tomli_w
+
+from ground2cloud.config.model import Kind
+from tests.lab.agent import Agent
+from tests.lab.connecting import Way, led
+from tests.lab.gateway import DOMAIN, GatewayLab, Response
+from tests.lab.places import short_directory
+from tests.lab.ports import free_port
+from tests.lab.waiting import wait_until
+
+
+class Application(NamedTuple):
+    """What an agent offers: a port of 127.0.0.1, and what speaks there."""
+
+    kind: Kind
+    port: int
+
+
+def unregistered(directory: Path, services: Mapping[str, Application]) -> Agent:
+    """Write an agent.toml with these services and no gateway; the agent is not started."""
+    tables = {
+        "service": [
+            {"name": name, "kind": each.kind.value, "host": "127.0.0.1", "port": each.port}
+            for name, each in services.items()
+        ],
+        "log": {"file": str(directory / "agent.log")},
+        "paths": {"state": str(directory / "state"), "run": str(directory / "run")},
+        "api": {"listen": "127.0.0.1:0"},
+    }
+    path = directory / "agent.toml"
+    path.write_text(tomli_w.dumps(tables))
+    return Agent(path)
+
+
+def join(gateway: GatewayLab, agent: Agent) -> int:
+    """Register the agent; answer its number."""
+    done = agent.cli("register", gateway.do("invite", "--name", "office"))
+    assert done.returncode == 0, done.stderr
+    identity = tomllib.loads((agent.config.parent / "state" / "identity.toml").read_text())
+    return int(identity["registration"])
+
+
+class Joined:
+    """`ground2cloud gateway run` with sshd and router, `ground2cloud run`, and keys for callers.
+
+    Attributes:
+        gateway, agent: both running.
+        id: the agent's number.
+        key_to_all: an element key to all of its services.
+    """
+
+    def __init__(self, gateway: GatewayLab, agent: Agent) -> None:
+        self.gateway = gateway
+        self.agent = agent
+        self.id = join(gateway, agent)
+        agent.start()
+        agent.wait_ready()
+        self.key_to_all = self.key()
+
+    def key(self, *services: str, options: tuple[str, ...] = ()) -> str:
+        """Make an element key to these services, without any to all of them; it is known then."""
+        routes = [f"{self.id}/{name}" for name in services] or [str(self.id)]
+        grants = [word for route in routes for word in ("--grant", route)]
+        key = self.gateway.do("element", "add", f"caller{free_port()}", *grants, *options)
+        # Nothing that counts for the element's limits: there is no such service.
+        wait_until(lambda: self.ask("no-such", key).error == "unknown-route", what="a known key")
+        return key
+
+    def ask(self, service: str, key: str, path: str = "/") -> Response:
+        """GET through the router."""
+        return self.gateway.request(path, **self.headers(service, key))
+
+    def headers(self, service: str, key: str | None) -> dict[str, str]:
+        """What leads a request to a service, with a key or without."""
+        keys = {} if key is None else {"Ground2Cloud-Key": key}
+        return {"Host": DOMAIN, "Ground2Cloud-Route": f"{self.id}/{service}", **keys}
+
+    def led(self, service: str, key: str) -> contextlib.AbstractContextManager[Way]:
+        """Run `ground2cloud connect` to a service."""
+        return led(self.gateway, f"{self.id}/{service}", key)
+
+    def cut(self) -> None:
+        """Kill the ssh that holds the lane."""
+        before = self.agent.ssh_pids()
+        assert before, "the agent has no lane"
+        for pid in before:
+            psutil.Process(pid).kill()
+
+
+@contextlib.contextmanager
+def joined(services: Mapping[str, Application]) -> Iterator[Joined]:
+    """Run a gateway and an agent that offers these services, all hard ended after the block."""
+    with contextlib.ExitStack() as stack:
+        here, there = (stack.enter_context(short_directory()) for _ in range(2))
+        gateway = stack.enter_context(GatewayLab(here))
+        agent = unregistered(there, services)
+        stack.callback(agent.kill)
+        yield Joined(gateway, agent)
