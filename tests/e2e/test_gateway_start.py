@@ -1,17 +1,22 @@
 """How a gateway begins and ends: init, check, a refusal to be root, restarts, kills."""
 
 import os
+import sqlite3
 import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ground2cloud.config.model import Kind
+from ground2cloud.registry.database import sqlite_url
+from ground2cloud.rendering.atomic import make_private_directory
 from tests.lab.gateway import PROGRAM, GatewayLab
 from tests.lab.httpapp import HttpApp
+from tests.lab.migrating import make_before_alembic
 from tests.lab.waiting import wait_until
 
 WEB = ("web", Kind.HTTP)
@@ -91,6 +96,28 @@ def test_commands_say_that_no_gateway_runs(gateway: GatewayLab) -> None:
     made = gateway.cli("invite")
     assert made.returncode == 0, "a join string can be made beforehand"
     assert made.stdout.startswith("g2c1-")
+
+
+def test_an_older_registry_is_brought_up_to_date_by_the_gateway_alone(gateway: GatewayLab) -> None:
+    file = gateway.directory / "state" / "registry.sqlite"
+    make_private_directory(file.parent)
+    make_before_alembic(sqlite_url(file))
+    told = gateway.cli("invite")
+    assert told.returncode == 78
+    assert "gateway run" in told.stderr
+    gateway.start()
+    gateway.wait_ready()
+    assert gateway.agent(1001).name == "one"
+    assert gateway.register(WEB).id == 1003
+    assert gateway.log_text().count("is brought to version") == 1
+    gateway.stop()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE g2c_version SET version_num = '9999'")
+    newer = gateway.cli("run")
+    assert newer.returncode == 78
+    [line, hint] = newer.stderr.splitlines()
+    assert "has version 9999" in line
+    assert "newer" in hint
 
 
 def test_a_second_one_with_the_same_state_is_refused(gateway: GatewayLab) -> None:

@@ -5,6 +5,7 @@ answered. PostgreSQL serves where several gateways share one registry. Nothing t
 says reaches a user with a password or a statement's values in it.
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -13,17 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, select
 from sqlalchemy.engine import URL, make_url
 
 from ground2cloud.core.clock import monotonic
-from ground2cloud.registry import tables
+from ground2cloud.logs.fields import log
+from ground2cloud.registry import migrating, tables
 from ground2cloud.registry.errors import RegistryError, UnusableRegistryError
-from ground2cloud.registry.records import FIRST_ID
+from ground2cloud.registry.migrations import KNOWN
 from ground2cloud.rendering.atomic import make_private_directory
 
 BUSY = 10.0
 """Seconds to wait for another process that is just writing."""
+
+_log = logging.getLogger(__name__)
 
 _MODE = 0o600
 _WRITES = "g2c_writes"
@@ -39,18 +43,21 @@ class Database:
 
     Args:
         url: `sqlite:////var/lib/ground2cloud/registry.db` or `postgresql://user@host/name`.
+        upgrades: whether tables of an older version become those of this program. Tables are made
+            in any case where there are none.
 
     Raises:
-        UnusableRegistryError: this can't be a registry, or one of a newer program.
+        UnusableRegistryError: this can't be a registry, or one of a newer program, or of an older
+            one without `upgrades`.
         RegistryError: it can't be reached or read now.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, upgrades: bool = False) -> None:
         self._engine, self.where = _open(url)
         # Threads of this process wait for each other here, and between processes one thread each.
         self._turn = threading.Lock()
         try:
-            self._prepare()
+            self._prepare(upgrades=upgrades)
         except exc.ProgrammingError as error:
             self.close()
             raise UnusableRegistryError(self._said(error)) from error
@@ -110,34 +117,38 @@ class Database:
         words = " ".join(str(cause).split())[:_SHOWN]
         return f"the registry {self.where} can't be used: {words}"
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, upgrades: bool) -> None:
         with self.reading() as connection:
-            if self._version(connection) == tables.SCHEMA:
-                return
+            before = self._version(connection)
+        if before == migrating.LATEST:
+            return
+        if before != migrating.EMPTY and not upgrades:
+            raise UnusableRegistryError(
+                f"the registry {self.where} has version {before};"
+                f" this program needs {migrating.LATEST}",
+                "start the gateway (ground2cloud gateway run): it brings the registry up to date",
+            )
         with self.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            version = self._version(connection)
-            if version is None:
-                _create(connection)
-                return
-            for step in tables.STEPS[version - 1 :]:
-                step(connection)
-            set_number(connection, "schema", tables.SCHEMA)
+            before = self._version(connection)  # meanwhile another process may have been here
+            if before != migrating.LATEST:
+                migrating.migrate(connection, before)
+        if before not in {migrating.EMPTY, migrating.LATEST}:
+            text = f"the registry {self.where} is brought to version {migrating.LATEST}"
+            log(_log, logging.INFO, "registry-upgraded", f"{text} from {before}")
 
-    def _version(self, connection: Connection) -> int | None:
-        """Return the version of the tables, None if there are none.
+    def _version(self, connection: Connection) -> str:
+        """Return the version of the tables.
 
         Raises:
             UnusableRegistryError: it is newer than this program.
         """
-        if not inspect(connection).has_table(tables.counter.name):
-            return None
-        version = number(connection, "schema")
-        if version > tables.SCHEMA:
+        version = migrating.version(connection)
+        if version not in {migrating.EMPTY, *KNOWN}:
             raise UnusableRegistryError(
                 f"the registry {self.where} has version {version};"
-                f" this program knows up to {tables.SCHEMA}",
+                f" this program knows up to {migrating.LATEST}",
                 "use the program that wrote it, or a newer one",
             )
         return version
@@ -166,15 +177,6 @@ def take_numbers(connection: Connection, name: str, count: int) -> int:
     column = tables.counter.c.value
     connection.execute(tables.counter.update().where(row).values(value=column + count))
     return number(connection, name) - count
-
-
-def _create(connection: Connection) -> None:
-    tables.METADATA.create_all(connection)
-    first = {"changes": 0, "element": 1, "port": 0, "registration": FIRST_ID}
-    rows = {**first, "schema": tables.SCHEMA}.items()
-    connection.execute(
-        insert(tables.counter), [{"name": name, "value": value} for name, value in rows]
-    )
 
 
 def _open(text: str) -> tuple[Engine, str]:

@@ -48,13 +48,14 @@ class Registry:
     Args:
         url: see `Database`.
         ports: the tunnel ports there are.
+        upgrades: see `Database`.
 
     Raises:
-        UnusableRegistryError: this can't be a registry, or one of a newer program.
+        UnusableRegistryError: see `Database`.
     """
 
-    def __init__(self, url: str, ports: PortRange | None = None) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, ports: PortRange | None = None, *, upgrades: bool = False) -> None:
+        self._database = Database(url, upgrades=upgrades)
         self._ports = ports or PortRange()
 
     @property

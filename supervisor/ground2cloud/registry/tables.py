@@ -1,17 +1,14 @@
-"""The tables, and the steps from each version of them to the next.
+"""The tables as they are now; `migrations` has the way there from every version.
 
 What must never happen is also forbidden here: a port, an SSH key, a token and an element's key
 each stand in one row only.
 """
-
-from collections.abc import Callable
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Connection,
     Double,
     ForeignKey,
     Integer,
@@ -29,7 +26,7 @@ counter = Table(
     Column("name", String(16), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""Numbers: `schema` is the version of the tables, `changes` counts what routes or keys depend on,
+"""Numbers: `schema` is for programs before alembic, `changes` counts what routes or keys depend on,
 the others are the next registration, element and port. Every change begins with `changes`, and so
 waits for every other one: what is read after it is what is written on."""
 
@@ -99,9 +96,3 @@ element = Table(
     Column("rate", Integer),
     Column("revoked_at", Double),
 )
-
-STEPS: tuple[Callable[[Connection], None], ...] = ()
-"""Step n brings tables of version n + 1 to version n + 2; a released step is never changed."""
-
-SCHEMA = 1 + len(STEPS)
-"""The version of the tables above."""

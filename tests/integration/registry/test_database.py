@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ground2cloud.errors import EXIT_CONFIG, EXIT_FAILURE
+from ground2cloud.errors import EXIT_FAILURE
 from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.errors import RegistryError, UnusableRegistryError
 from ground2cloud.registry.store import Registry
-from ground2cloud.registry.tables import SCHEMA
 from tests.lab.ports import free_port
 from tests.lab.postgres import Postgres
 from tests.lab.registering import enter, make_invite
@@ -41,20 +40,6 @@ def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
     make_invite(registry)
     registry.close()
     assert path.stat().st_size > 0
-
-
-def test_a_registry_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "registry.db"
-    Registry(sqlite_url(path)).close()
-    database = sqlite3.connect(path)
-    database.execute("UPDATE g2c_counter SET value = value + 1 WHERE name = 'schema'")
-    database.commit()
-    database.close()
-    before = path.read_bytes()
-    with pytest.raises(UnusableRegistryError, match=f"version {SCHEMA + 1}") as caught:
-        Registry(sqlite_url(path))
-    assert caught.value.exit_code == EXIT_CONFIG
-    assert path.read_bytes() == before
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -23,8 +23,13 @@ def names(config: GatewayConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys((config.gateway.host, *config.gateway.names)))
 
 
-def open_registry(config: GatewayConfig, places: GatewayLocations) -> Registry:
+def open_registry(
+    config: GatewayConfig, places: GatewayLocations, *, upgrades: bool = False
+) -> Registry:
     """Open the registry; a file is made where it is missing.
+
+    With `upgrades` one of an older version becomes one of this program's. That is for a gateway
+    that starts: a command would take the registry away from the older one that runs.
 
     Raises:
         RegistryError: it can't be used.
@@ -32,7 +37,7 @@ def open_registry(config: GatewayConfig, places: GatewayLocations) -> Registry:
     """
     make_private_directory(places.state)
     url = config.registry.url or sqlite_url(places.state / REGISTRY_FILE)
-    return Registry(url, ports(config))
+    return Registry(url, ports(config), upgrades=upgrades)
 
 
 def open_audit(places: GatewayLocations) -> Audit:

@@ -35,7 +35,7 @@ def run(path: Path, *, stderr: bool = True) -> int:
     owner = configure(config.log, places.log_file, stderr=stderr)
     faulthandler.enable()
     try:
-        registry = foundation.open_registry(config, places)
+        registry = foundation.open_registry(config, places, upgrades=True)
         try:
             asyncio.run(Gateway(path, config, places, owner, registry).live())
         finally:

@@ -1,0 +1,1 @@
+"""One file for each version; alembic finds them by what they revise."""
