@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from tests.lab.agent import Agent, service
+from tests.lab.editing import edit
 from tests.lab.httpapp import HttpApp
 from tests.lab.mariadb import MariaDb
 from tests.lab.ports import free_port, free_ports
@@ -54,6 +56,24 @@ def test_all_four_lights_tell_the_truth(agent: Agent) -> None:
     assert lane.pid in agent.ssh_pids()
     assert lane.memory is not None
     assert lane.memory > 1_000_000
+
+
+def test_connections_and_bytes_of_a_lane_are_told(agent: Agent, remote_port: int) -> None:
+    agent.start()
+    before = agent.wait_ready().lanes[0]
+    assert before.connections == 0
+    with (
+        socket.create_connection(("127.0.0.1", remote_port)),
+        socket.create_connection(("127.0.0.1", remote_port)),
+    ):
+        wait_until(lambda: agent.status().lanes[0].connections == 2, what="both are counted")
+    assert len(http_get(remote_port, "/bytes/3000000")) == 3_000_000
+    wait_until(lambda: agent.status().lanes[0].connections == 0, what="neither is any more")
+    after = agent.status().lanes[0]
+    assert after.bytes_read is not None
+    assert before.bytes_read is not None
+    assert 3_000_000 < after.bytes_read - before.bytes_read < 4_000_000
+    wait_until(lambda: agent.status().lanes[0].cpu_percent is not None, what="its processor time")
 
 
 def test_a_killed_ssh_comes_back_at_once(agent: Agent, remote_port: int) -> None:
@@ -136,15 +156,52 @@ def test_a_key_that_comes_later_is_used_at_once(
     wait_until(lambda: answers(remote_port), what="the tunnel")
 
 
+def ask_to_reload(agent: Agent) -> None:
+    assert agent.cli("reload").returncode == 0
+
+
+def hang_up(agent: Agent) -> None:
+    os.kill(agent.pid, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("again", [ask_to_reload, hang_up])
 def test_a_denied_key_blocks_and_a_request_to_reload_tries_again(
-    agent: Agent, sshd: ThrowawaySshd, remote_port: int
+    agent: Agent, sshd: ThrowawaySshd, remote_port: int, again: Callable[[Agent], None]
 ) -> None:
+    """What was mended on the gateway is noticed by nothing here, but for a try every 5 minutes."""
     sshd.revoke()
     agent.start()
     wait_until(lambda: "lane 1 blocked" in agent.log_text(), what="the block told")
     assert agent.cli("status").returncode == 1
     sshd.set_key_options("")
-    assert agent.cli("restart").returncode == 0
+    again(agent)
+    wait_until(lambda: answers(remote_port), what="the tunnel")
+
+
+def test_a_block_ends_by_itself_when_known_hosts_gets_the_host_key(
+    make_agent: Callable[..., Agent], sshd: ThrowawaySshd, http_app: HttpApp, short_dir: Path
+) -> None:
+    port, mine = free_port(), short_dir / "known_hosts"
+    mine.write_text("")
+    agent = make_agent([service(http_app.port, port)])
+    edit(agent.config, lambda tables: tables["gateway"].pop("host_key"))
+    edit(agent.config, lambda tables: tables["gateway"].update(known_hosts=str(mine)))
+    agent.start()
+    wait_until(lambda: "lane 1 blocked" in agent.log_text(), what="the block told")
+    mine.write_text(sshd.known_hosts.read_text())
+    wait_until(lambda: answers(port), what="the tunnel")
+
+
+def test_a_block_ends_by_itself_when_the_configuration_gets_the_host_key(
+    agent: Agent, sshd: ThrowawaySshd, remote_port: int
+) -> None:
+    right = sshd.host_key
+    other = sshd.new_stranger_key("other").with_suffix(".pub").read_text().split()
+    edit(agent.config, lambda tables: tables["gateway"].update(host_key=" ".join(other[:2])))
+    agent.start()
+    wait_until(lambda: "lane 1 blocked" in agent.log_text(), what="the block told")
+    assert "another host key" in agent.log_text()
+    edit(agent.config, lambda tables: tables["gateway"].update(host_key=right))
     wait_until(lambda: answers(remote_port), what="the tunnel")
 
 
@@ -226,6 +283,15 @@ def test_stopping_takes_less_than_five_seconds_whatever_it_is_doing(
     agent.start()
     wait_until(agent.ssh_pids, what="an ssh that waits")
     agent.stop(within=5)
+
+
+def test_ctrl_c_ends_it_as_a_service_manager_does(agent: Agent, remote_port: int) -> None:
+    agent.start()
+    agent.wait_ready()
+    agent.stop(by=signal.SIGINT)
+    with pytest.raises(ConnectionRefusedError):
+        http_get(remote_port)
+    assert agent.log_text().endswith("INFO  stopped\n")
 
 
 def test_the_log_never_shows_a_secret(agent: Agent, sshd: ThrowawaySshd) -> None:

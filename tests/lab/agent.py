@@ -128,8 +128,8 @@ class Agent:
             error.add_note(f"the agent said:\n{self.stderr_text()}")
             raise
 
-    def stop(self, *, within: float = STOP_WITHIN) -> None:
-        """Ask it to end (SIGTERM).
+    def stop(self, *, within: float = STOP_WITHIN, by: int = signal.SIGTERM) -> None:
+        """Ask it to end, with this signal.
 
         Raises:
             AssertionError: it took longer than `within` seconds, its exit code is not 0, or it left
@@ -137,13 +137,13 @@ class Agent:
         """
         assert self._process is not None, "the agent was not started"
         children = descendants(self.pid)
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(by)
         try:
             code = self._process.wait(within)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(
-                f"no end within {within:g} s of SIGTERM:\n{self.stderr_text()}"
+                f"no end within {within:g} s of signal {by}:\n{self.stderr_text()}"
             ) from None
         left = [child for child in children if is_alive(child)]
         kill_all(left)

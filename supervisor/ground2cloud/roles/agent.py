@@ -11,7 +11,7 @@ import dataclasses
 import faulthandler
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from ground2cloud.roles.checks import Checks
 from ground2cloud.roles.fleet import Fleet
 from ground2cloud.roles.lane import Shop
 from ground2cloud.roles.listening import LaneLog
-from ground2cloud.roles.narrate import describe
+from ground2cloud.roles.narrate import describe, title
 from ground2cloud.roles.overview import Overview
 from ground2cloud.roles.paused import Paused
 from ground2cloud.roles.registration.membership import Membership
@@ -177,7 +177,10 @@ class Agent:
         )
 
     async def reload(self) -> Answer:
-        """Load the file again and apply what is different; keep what runs if it is bad."""
+        """Load the file again and apply what is different; keep what runs if it is bad.
+
+        A lane that waits tries again: what was in its way may have been mended on the gateway.
+        """
         async with self._changing:
             try:
                 config = load_agent(self._path)
@@ -187,10 +190,15 @@ class Agent:
                 log(_log, logging.INFO, "config-good", f"{self._path.name} is good again")
             self._problems = ()
             self._notifier.reloading()
-            changes = await self._apply(config)
+            message = describe(await self._apply(config))
             self._watch_files()
+            if waiting := self._waiting():
+                tried = ", ".join(map(title, waiting))
+                log(_log, logging.INFO, "trying-again", f"trying {tried} again")
+                message += f"; trying {tried} again"
+                self._retry(waiting)
             self._notifier.ready(self._summary())
-            return Answer(ok=True, message=describe(changes))
+            return Answer(ok=True, message=message)
 
     async def pause(self, service: str) -> Answer:
         """Withdraw a service until it is resumed, also across restarts of the program."""
@@ -249,7 +257,7 @@ class Agent:
             anew = now is not None and not now.shares_lanes(was)
             await self._apply(self._config, before, anew=anew)
             self._watch_files()
-            self._retry_blocked()
+            self._retry(self._supervisor.names)
 
     async def _apply(
         self, config: AgentConfig, before: AgentConfig | None = None, *, anew: bool = False
@@ -350,10 +358,15 @@ class Agent:
             self._spawn(self._rejoin())
             return
         log(_log, logging.INFO, "file-changed", f"{path.name} changed; blocked lanes try again")
-        self._retry_blocked()
+        self._retry(self._supervisor.names)
 
-    def _retry_blocked(self) -> None:
-        for name in self._supervisor.names:
+    def _waiting(self) -> list[str]:
+        """Answer the lanes that wait for the next try."""
+        states = {name: self._supervisor.child(name).state for name in self._supervisor.names}
+        return [name for name, at in states.items() if at in {State.BACKOFF, State.BLOCKED}]
+
+    def _retry(self, lanes: Iterable[str]) -> None:
+        for name in lanes:
             self._supervisor.changed(name)
 
     def _watch_files(self) -> None:
