@@ -81,8 +81,9 @@ class _Door:
         try:
             who = await self._authenticate(request)
         except RefusedError as refusal:
-            _pay(self._failures, source_of(source))
-            self.desk.note_refusal(call.name, refusal.slug, source)
+            if refusal.slug != Slug.UNAVAILABLE:  # says nothing about the token
+                _pay(self._failures, source_of(source))
+                self.desk.note_refusal(call.name, refusal.slug, source)
             raise
         _pay(self._calls, who)
         if isinstance(request.protocol, Connection):

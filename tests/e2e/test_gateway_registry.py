@@ -1,0 +1,150 @@
+"""A whole gateway on each of the databases that its registry may be kept in."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.backchannel.messages import HeartbeatRequest
+from ground2cloud.config.model import Kind
+from tests.lab.gateway import GatewayLab, LabAgent, Response
+from tests.lab.httpapp import HttpApp
+from tests.lab.postgres import Postgres
+from tests.lab.waiting import wait_until
+
+WEB = ("web", Kind.HTTP)
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL of the test's own, which it may stop."""
+    with Postgres() as running:
+        yield running
+
+
+def on(directory: Path, server: Postgres) -> GatewayLab:
+    """A gateway with its registry in PostgreSQL."""
+    url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+    return GatewayLab(directory, registry={"url": url})
+
+
+@pytest.fixture
+def gateway(request: pytest.FixtureRequest, short_dir: Path) -> Iterator[GatewayLab]:
+    """A gateway, not yet started, on one of the databases."""
+    if request.param == SQLITE:
+        lab = GatewayLab(short_dir)
+    else:
+        lab = on(short_dir, request.getfixturevalue("server"))
+    yield lab
+    lab.kill()
+
+
+def caller(gateway: GatewayLab, agent: LabAgent, key: str) -> Callable[[], Response]:
+    """Call the agent's application."""
+    route = {"Ground2Cloud_Route": f"{agent.id}/web", "Ground2Cloud_Key": key}
+    return lambda: gateway.request(**route)
+
+
+@pytest.mark.parametrize("gateway", [SQLITE, POSTGRESQL], indirect=True)
+def test_the_whole_way_from_invite_to_revoke_and_over_a_restart(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent, other = gateway.register(WEB), gateway.register(WEB)
+    shop, guest = (
+        gateway.do("element", "add", name, "--grant", str(agent.id)) for name in ("shop", "guest")
+    )
+    call, call_as_guest = caller(gateway, agent, shop), caller(gateway, agent, guest)
+    with agent.lane({"web": http_app.port}):
+        wait_until(lambda: call().status == 200, what="the application")
+        assert call_as_guest().status == 200
+        gateway.do("element", "revoke", "guest")
+        assert call_as_guest()[:2] == (401, "wrong-key")
+        gateway.do("revoke", str(other.id))
+        assert caller(gateway, other, shop)().status in {403, 404}
+        with pytest.raises(RefusedError) as refused:
+            other.client.claim("127.0.0.1")
+        assert refused.value.slug == Slug.REVOKED
+        before = gateway.agent(agent.id).services
+        gateway.stop()
+    gateway.start()
+    gateway.wait_ready()
+    with agent.lane({"web": http_app.port}):
+        wait_until(lambda: call().status == 200, what="the application again")
+        assert [each.port for each in gateway.agent(agent.id).services] == [
+            each.port for each in before
+        ]
+        assert call_as_guest()[:2] == (401, "wrong-key")
+    with other.lane({"web": http_app.port}) as lane:
+        assert lane.wait(timeout=20) == 255
+    assert gateway.register(WEB).id == other.id + 1
+    assert (gateway.directory / "state" / "registry.sqlite").exists() == (
+        "[registry]" not in gateway.config.read_text()
+    )
+
+
+def unavailable(call: Callable[[], object]) -> None:
+    """Expect the answer that tells an agent to come back."""
+    with pytest.raises(RefusedError) as refused:
+        call()
+    assert refused.value.slug == Slug.UNAVAILABLE
+    assert refused.value.retry_after == 5
+
+
+def test_postgresql_may_go_away_and_come_back(
+    short_dir: Path, server: Postgres, http_app: HttpApp
+) -> None:
+    """Lanes and routes go on, agents are told to come back, the operator is told once."""
+    with on(short_dir, server) as gateway:
+        agent = gateway.register(WEB)
+        join = gateway.do("invite")
+        key = gateway.do("element", "add", "shop", "--grant", str(agent.id))
+        call = caller(gateway, agent, key)
+        beat = HeartbeatRequest(version="1", time=time.time())
+        with agent.lane({"web": http_app.port}) as lane:
+            wait_until(lambda: call().status == 200, what="the application")
+            server.stop()
+            wait_until(lambda: gateway.status().problems, what="the operator is told")
+            assert call().status == 200
+            for _ in range(25):  # more than a stranger may try wrong tokens
+                unavailable(lambda: agent.client.heartbeat(beat))
+            unavailable(lambda: agent.client.claim("127.0.0.2"))
+            unavailable(lambda: gateway.register(WEB, join=join))
+            told = gateway.cli("invite")
+            assert told.returncode == 1
+            assert "can't be used" in told.stderr
+            lane.kill()
+            lane.wait()
+            with agent.lane({"web": http_app.port}):  # keys and routes are in force without it
+                wait_until(lambda: call().status == 200, what="the application by a new lane")
+                server.start()
+                wait_until(lambda: not gateway.status().problems, what="all well again")
+                assert agent.client.heartbeat(beat).keys
+                assert agent.client.claim("127.0.0.2").holder == "none"
+                assert call().status == 200
+        assert gateway.register(WEB, join=join).id == agent.id + 1
+        lines = gateway.log_text().splitlines()
+        [trouble] = [line for line in lines if " ERROR " in line]
+        [again] = [line for line in lines if "registry can be used again" in line]
+        assert "can't be used" in trouble
+        assert lines.index(trouble) < lines.index(again)
+        assert '"reason":"unavailable"' not in gateway.audit()
+
+
+def test_a_gateway_does_not_start_without_its_registry(short_dir: Path, server: Postgres) -> None:
+    """Whoever supervises it tries again; what it would serve without is unknown."""
+    server.stop()
+    gateway = on(short_dir, server)
+    begun = time.monotonic()
+    told = gateway.cli("run")
+    assert told.returncode == 1
+    assert "can't be used" in told.stderr
+    assert time.monotonic() - begun < 20
+    server.start()
+    with gateway:
+        assert gateway.register(WEB).id == 1001
