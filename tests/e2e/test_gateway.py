@@ -3,7 +3,9 @@
 import http.client
 import json
 import os
+import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 
@@ -172,6 +174,31 @@ def test_a_stale_holder_gives_way_to_a_claim(gateway: GatewayLab, http_app: Http
     assert refused.value.slug == Slug.SLOT_UNKNOWN
 
 
+def test_a_port_that_something_else_holds_is_told_to_agent_and_operator(
+    gateway: GatewayLab,
+) -> None:
+    agent = gateway.register(WEB)
+    place = ("127.0.0.1", agent.ports["web"])
+    me = f"(pid {os.getpid()})"
+    with socket.create_server(place), pytest.raises(RefusedError) as refused:
+        agent.client.claim("127.0.0.1")
+    assert refused.value.slug == Slug.CONFLICT
+    assert me in refused.value.message
+    [problem] = gateway.status().problems
+    assert f"registration {agent.id} on 127.0.0.1 is held by " in problem
+    assert me in problem
+    assert problem in gateway.log_text()
+    # So it is where Linux took the port for an outgoing connection.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as far,
+        socket.create_connection(far.getsockname(), source_address=place),
+        pytest.raises(RefusedError, match=re.escape(me)),
+    ):
+        agent.client.claim("127.0.0.1")
+    assert agent.client.claim("127.0.0.1").holder == "none"
+    assert gateway.status().problems == ()
+
+
 def test_a_service_that_is_added_gets_a_port_and_is_reached(
     gateway: GatewayLab, http_app: HttpApp
 ) -> None:
@@ -183,6 +210,25 @@ def test_a_service_that_is_added_gets_a_port_and_is_reached(
     agent.ports = ports
     with agent.lane({"shop": http_app.port, "web": http_app.port}):
         wait_until(lambda: ask(gateway, agent, key, "shop").status == 200, what="the shop")
+
+
+def test_what_could_not_be_put_in_force_is_when_it_can(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    agent = gateway.register(WEB)
+    keys = gateway.directory / "run" / "authorized_keys"
+    keys.unlink()
+    keys.mkdir()  # can't be replaced by a file
+    wanted = [WEB, ("late", Kind.HTTP)]
+    for _ in range(2):  # the second changes nothing in the registry, and is refused all the same
+        with pytest.raises(RefusedError) as refused:
+            agent.client.set_services(wanted)
+        assert refused.value.slug == Slug.UNAVAILABLE
+    keys.rmdir()
+    answer = agent.client.set_services(wanted)
+    agent.ports = {each.name: each.port for each in answer.services}
+    with agent.lane({"web": http_app.port, "late": http_app.port}):
+        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
 
 
 def test_a_key_is_rotated_without_a_way_back(gateway: GatewayLab, http_app: HttpApp) -> None:

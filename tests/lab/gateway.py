@@ -21,7 +21,7 @@ from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh.sshd.ca import known_hosts_line
 from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
-from tests.lab.ports import free_port
+from tests.lab.ports import free_port, free_range
 from tests.lab.processes import descendants, is_alive, kill_all, run
 from tests.lab.waiting import wait_until
 
@@ -52,14 +52,13 @@ class GatewayLab:
         self.config = directory / "gateway.toml"
         self.ssh_port, self.http_port, self.backchannel_port = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        first = free_port()
+        first_port, last_port = free_range()
         tables: dict[str, dict[str, Any]] = {
             "gateway": {"host": "127.0.0.1", "user": pwd.getpwuid(os.getuid()).pw_name},
             "ssh": {"listen": ["127.0.0.1"], "port": self.ssh_port},
             "router": {"listen": ["127.0.0.1"], "port": self.http_port, "domain": DOMAIN},
             "backchannel": {"listen": ["127.0.0.1"], "port": self.backchannel_port},
-            # Above the ports that are lent: nothing of another test is there but by its own range.
-            "tunnels": {"first_port": 12_000 + first, "last_port": 12_000 + first + 30},
+            "tunnels": {"first_port": first_port, "last_port": last_port},
             "metrics": {"listen": "127.0.0.1:0"},
             "api": {"listen": "127.0.0.1:0"},
             "log": {"file": str(directory / "gateway.log"), "level": "debug"},
@@ -278,14 +277,20 @@ class LabAgent:
     ) -> Iterator["subprocess.Popen[bytes]"]:
         """Hold a lane that leads services to local ports; ended hard at the end of the block."""
         forwards = [f"{slot}:{self.ports[name]}:127.0.0.1:{port}" for name, port in targets.items()]
-        process = subprocess.Popen(
-            self.ssh_argv(*forwards, key=key),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        words = self._gateway.directory / f"lane.{free_port()}"
+        with words.open("wb") as stderr:
+            process = subprocess.Popen(
+                self.ssh_argv(*forwards, key=key),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
         try:
             yield process
+        except AssertionError as error:
+            code = process.poll()
+            error.add_note(f"the lane's exit code: {code}; it said:\n{words.read_text()}")
+            raise
         finally:
             process.kill()
             process.wait()

@@ -12,10 +12,15 @@ import socket
 from collections import deque
 
 FIRST, LAST = 20000, 32000
+RANGES_FIRST, RANGES_LAST = 10000, 20000
+RANGE = 40
+"""Ports of one range."""
+
 RESERVED_AT_ONCE = 200
 """Reservations kept by one process: far below its limit of descriptors."""
 
 _reservations: deque[socket.socket] = deque()
+_ranges: list[socket.socket] = []
 _random = random.Random()  # its own, so that a seed set by a test changes nothing
 
 
@@ -36,14 +41,21 @@ def free_ports(count: int) -> list[int]:
     return [free_port() for _ in range(count)]
 
 
+def free_range() -> tuple[int, int]:
+    """Return the first and last of `RANGE` ports like that, lent until the process ends."""
+    starts = list(range(RANGES_FIRST, RANGES_LAST, RANGE))
+    _random.shuffle(starts)
+    for first in starts:
+        reservation = _reservation(first, first + RANGE - 1)
+        if reservation is not None:
+            _ranges.append(reservation)
+            return first, first + RANGE - 1
+    raise AssertionError(f"no free range of {RANGE} ports")
+
+
 def _reserve(port: int) -> bool:
-    reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        reservation.bind(("127.0.0.1", port))
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
-            trial.bind(("0.0.0.0", port))
-    except OSError:
-        reservation.close()
+    reservation = _reservation(port, port)
+    if reservation is None:
         return False
     _reservations.append(reservation)
     if len(_reservations) > RESERVED_AT_ONCE:
@@ -51,7 +63,23 @@ def _reserve(port: int) -> bool:
     return True
 
 
+def _reservation(first: int, last: int) -> socket.socket | None:
+    """Reserve the first port, if nothing listens on it nor on the others up to the last."""
+    reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        reservation.bind(("127.0.0.1", first))
+        for port in range(first, last + 1):
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+                trial.bind(("0.0.0.0", port))
+    except OSError:
+        reservation.close()
+        return None
+    return reservation
+
+
 def _forget() -> None:
+    while _ranges:
+        _ranges.pop().close()
     while _reservations:
         _reservations.popleft().close()
 

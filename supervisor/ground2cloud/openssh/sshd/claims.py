@@ -55,7 +55,7 @@ class Claim:
     Args:
         outcome: what became of it.
         sessions: those that were ended, spared or stuck.
-        holder: for FOREIGN, who holds the port: `nginx (pid 812)`; empty if that can't be seen.
+        holder: for FOREIGN, who has the port: `nginx (pid 812)`; empty if that can't be seen.
         took: seconds.
     """
 
@@ -91,7 +91,11 @@ class Claims:
 
     def is_welcome(self, session: Session) -> bool:
         """Whether a session is of a registration that exists and is not revoked."""
-        return session.registration > 0 and session.registration not in self._barred
+        return session.registration > 0 and not self.is_barred(session.registration)
+
+    def is_barred(self, registration: int) -> bool:
+        """Whether a registration's sessions may not be."""
+        return registration in self._barred
 
     def bar(self, registration: int) -> None:
         """End, from now on, every session of a registration in the moment it logs in.
@@ -205,11 +209,17 @@ def _is_taken(place: tuple[str, int]) -> bool:
 
 
 def _holder(places: Collection[tuple[str, int]]) -> str:
-    """Name a process that listens on one of the places, empty if it can't be seen."""
+    """Name a process that has one of the places, empty if it can't be seen.
+
+    One that listens there before one that has a connection from there: Linux takes local ports for
+    connections too, from 32768 on.
+    """
     with contextlib.suppress(psutil.Error):
-        for at in psutil.net_connections("tcp4"):
-            if at.status == psutil.CONN_LISTEN and at.pid and at.laddr:
-                slots = {slot for slot, port in places if port == at.laddr.port}
-                if slots and at.laddr.ip in {*slots, _ALL}:
-                    return f"{psutil.Process(at.pid).name()} (pid {at.pid})"
+        seen = psutil.net_connections("tcp4")
+        for at in sorted(seen, key=lambda at: at.status != psutil.CONN_LISTEN):
+            if not at.pid or not at.laddr:
+                continue
+            slots = {slot for slot, port in places if port == at.laddr.port}
+            if slots and at.laddr.ip in {*slots, _ALL}:
+                return f"{psutil.Process(at.pid).name()} (pid {at.pid})"
     return ""

@@ -10,7 +10,7 @@ from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.messages import Caller
 from ground2cloud.core.clock import monotonic, wall
 from ground2cloud.logs.fields import log
-from ground2cloud.openssh.sshd.claims import Claimed
+from ground2cloud.openssh.sshd.claims import Claim, Claimed
 from ground2cloud.registry import checks
 from ground2cloud.registry import errors as registry
 from ground2cloud.registry.audit import Audit
@@ -72,6 +72,8 @@ class GatewayDesk:
         self._on_routes = on_routes
         self.claims: Counter[str] = Counter()
         """How claims ended, since the start."""
+        self.taken: dict[int, str] = {}
+        """By registration: which of its ports something else has, as its last claim found it."""
 
     def note_refusal(self, call: str, slug: str, source: str) -> None:
         """Take a refusal by the server itself to the audit log."""
@@ -110,6 +112,8 @@ class GatewayDesk:
             again = await self._repeated(error, token_hash, request.key)
             if again is None:
                 raise
+            if self._keyring.behind:
+                await self._in_force()
             return self._registered(again)
         self._lanes.claims.unbar(made.id)
         await self._in_force()
@@ -133,6 +137,8 @@ class GatewayDesk:
         wanted = [(each.name, each.kind) for each in request.services]
         before = self._book.registrations.get(caller.registration)
         if before is not None and [(s.name, s.kind) for s in before.services] == wanted:
+            if self._keyring.behind:  # the same call, repeated before its ports may be opened
+                await self._in_force()
             return messages.ServicesAnswer(services=derive.allotted(before))
         changed = await self._change(
             "set-services",
@@ -181,9 +187,9 @@ class GatewayDesk:
             took=round(claim.took, 3),
             address=caller.source,
         )
+        self._note_taken(mine.id, slot, claim)
         if claim.outcome in {Claimed.FOREIGN, Claimed.STUCK}:
-            what = claim.holder or "a session that does not end"
-            message = f"a port of slot {slot} is held by {what}"
+            message = f"a port of slot {slot} is held by {_holder(claim)}"
             raise RefusedError(Slug.CONFLICT, message, "the gateway's operator has to end it")
         admission = self._lanes.pacing.ask(mine.id, monotonic(), load=system.load())
         holder = {Claimed.ENDED: "ended", Claimed.SPARED: "kept"}.get(claim.outcome, "none")
@@ -211,6 +217,8 @@ class GatewayDesk:
         mine = self._mine(caller)
         if request.key == mine.key:
             return messages.KeyAnswer(state="proven")
+        if request.key == mine.next_key and self._keyring.behind:
+            await self._in_force()
         if request.key != mine.next_key:
             await self._change(
                 "propose-key",
@@ -232,12 +240,23 @@ class GatewayDesk:
         except registry.RegistryError as error:
             raise unavailable() from error
         self._lanes.claims.bar(identity)
-        await self._in_force()
-        self._on_routes()
+        # First: there is no second call for it if the keys can't be written now.
         await self._lanes.end(identity)
+        self._on_routes()
+        await self._in_force()
         self._reports.forget(identity)
         self._audit.write("unregistered", wall(), registration=identity, address=caller.source)
         return messages.Unregistered(registration=identity)
+
+    def _note_taken(self, identity: int, slot: str, claim: Claim) -> None:
+        """Tell the operator, who alone can mend it."""
+        if claim.outcome is not Claimed.FOREIGN:
+            self.taken.pop(identity, None)
+            return
+        text = f"a tunnel port of registration {identity} on {slot} is held by {_holder(claim)}"
+        if self.taken.get(identity) != text:
+            log(_log, logging.WARNING, "port-taken", text)
+        self.taken[identity] = text
 
     def _registered(self, made: Registration) -> messages.Registered:
         return messages.Registered(
@@ -304,3 +323,9 @@ class GatewayDesk:
 def shown_name(name: str) -> str:
     """Make a name that can be shown of what an agent calls itself, which need not be printable."""
     return (checks.clip(name.strip(), checks.NAME) or "").strip() or "agent"
+
+
+def _holder(claim: Claim) -> str:
+    if claim.outcome is Claimed.STUCK:
+        return "a session that does not end"
+    return claim.holder or "a program that can't be seen from here"

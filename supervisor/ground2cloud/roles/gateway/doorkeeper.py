@@ -56,8 +56,13 @@ class Doorkeeper:
         self._router = router
         self._reports = reports
         self._audit = audit
-        self._welcome: set[int] = set()
+        self._known: set[int] = set()
         self._elements: set[int] = set()
+        self._ending: dict[int, asyncio.Task[None]] = {}
+        self._to_cut: set[int] = set()
+        self._to_cut_elements: set[int] = set()
+        self._asked = 0
+        self._done = 0
         self._refusals = Buckets(_REFUSALS)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -68,24 +73,40 @@ class Doorkeeper:
             OSError: the keys can't be written.
         """
         self._take_over()
+        self._to_cut.clear()  # the router is new: nobody is led anywhere yet
         await self._keyring.publish()
         left = await self._lanes.claims.end_unwelcome()
         if left:
             log(_log, logging.ERROR, "sessions-left", f"{left} revoked sessions can't be ended")
 
+    @property
+    def owes(self) -> bool:
+        """Whether something that was to be put in force is not."""
+        return self._done < self._asked or self._keyring.behind
+
     async def enforce(self) -> None:
-        """Put in force what has changed in the book: first who comes in, then who is in.
+        """Put in force what has changed in the book; what fails stays owed, and the rest is done.
+
+        The lanes of those who are gone end first, whether or not keys and router can be told:
+        nobody of theirs comes in any more, since every login of theirs ends at once.
 
         Raises:
             OSError: the keys can't be written.
+            RuntimeSocketError: the router did not take it, or not all of it.
         """
-        gone, elements = self._take_over()
+        self._asked += 1
+        mine = self._asked
+        for identity in self._take_over():
+            self._ending[identity] = asyncio.create_task(self._end(identity))
+        # Also those that another call, of the same change, has begun to end.
+        await asyncio.shield(asyncio.gather(*self._ending.values()))
         await self._keyring.publish()
         await self._router.publish()
-        for identity in gone:
-            await self._end(identity)
-        for element in elements:
-            await self._router.end_element(element)
+        while self._to_cut:
+            await self._router.end(self._to_cut.pop())
+        while self._to_cut_elements:
+            await self._router.end_element(self._to_cut_elements.pop())
+        self._done = max(self._done, mine)
 
     def hear(self, event: object) -> None:
         """Take an event of sshd's to the audit log, if it is a refusal."""
@@ -101,6 +122,7 @@ class Doorkeeper:
 
     def login(self, session: Session) -> None:
         """Take a session that has just logged in."""
+        self._known.add(session.registration)
         mine = self._book.registrations.get(session.registration)
         if mine is None:
             return
@@ -108,26 +130,28 @@ class Doorkeeper:
         if mine.next_key is not None and fingerprint(mine.next_key) == session.fingerprint:
             self._spawn(self._prove(session, mine.next_key))
 
-    def _take_over(self) -> tuple[list[int], list[int]]:
-        """Compare the book with what was in force; answer the registrations and elements to end."""
+    def _take_over(self) -> set[int]:
+        """Compare the book with what was in force; answer who is gone since."""
         welcome = {each.id for each in self._book.registrations.values() if each.revoked_at is None}
-        revoked = {
-            each.id for each in self._book.registrations.values() if each.revoked_at is not None
-        }
-        gone = sorted(self._welcome - welcome)
-        for identity in revoked | set(gone):
-            self._lanes.claims.bar(identity)
-        for identity in welcome - self._welcome:
-            self._lanes.claims.unbar(identity)
+        self._known |= self._book.registrations.keys()
+        claims = self._lanes.claims
+        gone = {each for each in self._known - welcome if not claims.is_barred(each)}
+        for identity in gone:
+            claims.bar(identity)
+        for identity in welcome:
+            claims.unbar(identity)
         elements = {each.id for each in self._book.elements if each.revoked_at is None}
-        ended = sorted(self._elements - elements)
-        self._welcome, self._elements = welcome, elements
-        return gone, ended
+        self._to_cut |= gone
+        self._to_cut_elements |= self._elements - elements
+        self._elements = elements
+        return gone
 
     async def _end(self, identity: int) -> None:
-        begun = monotonic()
-        left = await self._lanes.end(identity)
-        await self._router.end(identity)
+        try:
+            begun = monotonic()
+            left = await self._lanes.end(identity)
+        finally:
+            del self._ending[identity]
         self._reports.forget(identity)
         took = round(monotonic() - begun, 3)
         text = f"the lanes of registration {identity} are ended after {took:.2f} s"

@@ -50,6 +50,7 @@ LOOK_INTERVAL = 0.5
 WRITE_INTERVAL = 10.0
 """Seconds between two writings of when agents were seen."""
 
+_SHOWN = 5  # registrations whose ports are taken
 _AT_ONCE = 100  # registrations looked at before other tasks of the loop get their turn
 
 
@@ -200,7 +201,7 @@ class Gateway:
             addresses=self._addresses(),
             counts=counts,
             elements=self._elements(),
-            problems=tuple(each for each in (self._trouble, self._audit.trouble) if each),
+            problems=tuple(each for each in self._problems() if each),
             memory=own.memory if own is not None else None,
             cpu_percent=own.cpu_percent if own is not None else None,
         )
@@ -234,7 +235,7 @@ class Gateway:
             self._notifier.watchdog()
             self._owner.settle()
             try:
-                if await self._book.look():
+                if await self._book.look() or self._doorkeeper.owes:
                     await self._doorkeeper.enforce()
                 if monotonic() - self._written_at > WRITE_INTERVAL:
                     await self._write_sightings()
@@ -284,6 +285,12 @@ class Gateway:
             claims=dict(self._desk.claims),
             waiting=self._lanes.pacing.waiting,
         )
+
+    def _problems(self) -> tuple[str | None, ...]:
+        taken = sorted(self._desk.taken.values())
+        more = len(taken) - _SHOWN
+        rest = f"and tunnel ports of {more} more registrations" if more > 0 else ""
+        return self._trouble, self._audit.trouble, *taken[:_SHOWN], rest
 
     def _children(self) -> tuple[ChildView, ...]:
         supervisor = self._supervisor

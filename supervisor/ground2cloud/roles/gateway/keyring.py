@@ -38,6 +38,11 @@ class Keyring:
         self._asked = 0
         self._done = 0
 
+    @property
+    def behind(self) -> bool:
+        """Whether keys that were to be in force are not, or not yet."""
+        return self._done < self._asked
+
     async def publish(self) -> None:
         """Have the keys of the book in force; those who ask at the same time share the work.
 

@@ -1,0 +1,107 @@
+"""Revoked is revoked within a second, whatever else of the gateway hangs or is away."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from ground2cloud.config.model import Kind
+from tests.lab.gateway import GatewayLab, LabAgent
+from tests.lab.httpapp import HttpApp
+from tests.lab.places import short_directory
+from tests.lab.processes import descendants
+from tests.lab.waiting import wait_until
+
+WEB = ("web", Kind.HTTP)
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayLab]:
+    """A running gateway whose local API is at whichever port is free."""
+    with short_directory() as directory, GatewayLab(directory) as running:
+        yield running
+
+
+def until(gateway: GatewayLab, agent: LabAgent, key: str, status: int) -> None:
+    """Wait until a request is answered with this status."""
+
+    def look() -> bool:
+        route = f"{agent.id}/web"
+        answer = gateway.request(Ground2Cloud_Route=route, Ground2Cloud_Key=key)
+        return answer.status == status
+
+    wait_until(look, what=f"status {status}")
+
+
+def acts(gateway: GatewayLab, agent: LabAgent) -> dict[str, dict[str, object]]:
+    """The audit log's last record of each act on a registration."""
+    records = [json.loads(line) for line in gateway.audit().splitlines()]
+    return {each["act"]: each for each in records if each.get("registration") == agent.id}
+
+
+def test_a_router_that_hangs_keeps_no_lane_alive(gateway: GatewayLab, http_app: HttpApp) -> None:
+    agent = gateway.register(WEB)
+    key = gateway.do("element", "add", "caller", "--grant", str(agent.id))
+    with agent.lane({"web": http_app.port}) as lane:
+        until(gateway, agent, key, 200)
+        hung = _workers(gateway)
+        for process in hung:
+            process.suspend()
+            wait_until(lambda p=process: p.status() == psutil.STATUS_STOPPED, what="a stop")
+        try:
+            told = gateway.cli("revoke", str(agent.id))
+            lane.wait(timeout=10)
+        finally:
+            for process in hung:
+                process.resume()
+    assert told.returncode == 1
+    assert "not in force yet" in told.stderr
+    took = acts(gateway, agent)["lanes-ended"]["took"]
+    assert isinstance(took, float)
+    assert took < 1
+    until(gateway, agent, key, 404)
+
+
+def test_a_command_that_finds_no_gateway_is_heard_all_the_same(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    agent = gateway.register(WEB)
+    control = gateway.directory / "run" / "control.json"
+    kept = control.read_bytes()
+    with agent.lane({"web": http_app.port}) as lane:
+        wait_until(lambda: gateway.agent(agent.id).lanes, what="its lane")
+        control.unlink()
+        try:
+            told = gateway.cli("revoke", str(agent.id))
+            done = time.monotonic()
+            lane.wait(timeout=10)
+            assert time.monotonic() - done < 1
+        finally:
+            control.write_bytes(kept)
+    assert "does not run" in told.stderr
+
+
+def test_the_command_answers_when_the_lanes_have_ended(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    """Also where the gateway saw the change by itself, between the command's two steps."""
+    agent = gateway.register(WEB)
+    with (
+        agent.lane({"web": http_app.port}) as one,
+        agent.lane({"web": http_app.port}, slot="127.0.0.2") as other,
+    ):
+        wait_until(lambda: len(gateway.agent(agent.id).lanes) == 2, what="its lanes")
+        gateway.do("revoke", str(agent.id))
+        assert gateway.agent(agent.id).lanes == ()
+        for lane in (one, other):
+            lane.wait(timeout=10)
+
+
+def _workers(gateway: GatewayLab) -> list[psutil.Process]:
+    [router] = [child for child in gateway.status().children if child.name == "router"]
+    assert router.pid is not None
+    workers = descendants(router.pid)
+    assert workers
+    return workers
