@@ -73,6 +73,19 @@ class Certificates:
         self.context = _context(self._file)
         return True
 
+    def rename(self, names: Sequence[str], now: float) -> None:
+        """Be good for other names from now on.
+
+        Raises:
+            OSError: the certificate can't be written; the names stay.
+        """
+        before, self._names = self._names, tuple(names)
+        try:
+            self.renew(now)
+        except OSError:
+            self._names = before
+            raise
+
     def _still_good(self, moment: datetime) -> bool:
         try:
             found = _Pair.parse(self._file.read_bytes())

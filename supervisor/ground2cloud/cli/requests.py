@@ -29,7 +29,7 @@ def reload(settings: Settings) -> int:
     The agent also does so by itself whenever the file is saved. A file that can't be used changes
     nothing: what runs goes on, and the exit code is 78.
     """
-    return _report(find_agent(settings).reload(), "reloaded", refused=EXIT_CONFIG)
+    return report(find_agent(settings).reload(), "reloaded", refused=EXIT_CONFIG)
 
 
 @click.command()
@@ -38,7 +38,7 @@ def reload(settings: Settings) -> int:
 @click.pass_obj
 def pause(settings: Settings, name: str) -> int:
     """Take the service NAME off the gateway until it is resumed."""
-    return _report(find_agent(settings).pause(name), f"{name} is paused")
+    return report(find_agent(settings).pause(name), f"{name} is paused")
 
 
 @click.command()
@@ -54,7 +54,7 @@ def resume(settings: Settings, name: str) -> int:
     begun = clock.monotonic()
     answer = client.resume(name)
     if not answer.ok:
-        return _report(answer, "")
+        return report(answer, "")
     return _wait(client, begun, "resumed", lambda one: one.name == name and one.state != "up")
 
 
@@ -70,17 +70,20 @@ def restart(settings: Settings) -> int:
     begun = clock.monotonic()
     answer = client.restart()
     if not answer.ok:
-        return _report(answer, "")
+        return report(answer, "")
     return _wait(client, begun, "restarted", lambda one: one.state == "down")
 
 
-def _report(answer: Answer, done: str, *, refused: int = EXIT_FAILURE) -> int:
+def report(
+    answer: Answer, done: str, *, refused: int = EXIT_FAILURE, who: str = "the agent"
+) -> int:
+    """Print what came of a request, and answer the exit code: `refused` where it names faults."""
     if answer.ok:
         click.echo(printable(answer.message or done, _LIMIT))
         return 0
     lines = list(answer.problems)
     if answer.message or not lines:
-        lines.insert(0, answer.message or "the agent could not do it, and does not say why")
+        lines.insert(0, answer.message or f"{who} could not do it, and does not say why")
     for line in lines[:-1]:
         complain(line)
     complain(lines[-1], answer.hint or ("what ran before goes on" if answer.problems else ""))

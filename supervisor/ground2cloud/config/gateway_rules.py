@@ -9,6 +9,9 @@ from ground2cloud.config.walk import Finding, Table
 from ground2cloud.config.words import show
 
 _LAST_PORT = 65535
+_SLOTS = ipaddress.ip_network("127.0.0.0/29")
+"""Where lanes listen (`registry.records.SLOTS`), with the two that a router may have besides."""
+
 _DATABASES = ("sqlite", "postgresql")
 
 
@@ -105,13 +108,13 @@ def _plain_is_named_as_a_whole(root: Table) -> Iterator[Finding]:
             words = f'expected an address or a network such as "10.0.0.0/8", got {show(text)}'
             yield plain.place("sources"), words
     if listen is not None and is_address(listen) and _meets_lanes(listen):
-        words = "the lanes themselves listen on loopback, and 0.0.0.0 or :: would take it as well"
+        words = "the lanes themselves listen on 127.0.0.1 to 127.0.0.4, and so would 0.0.0.0 and ::"
         yield plain.place("listen"), words
 
 
 def _meets_lanes(address: str) -> bool:
     ip = ipaddress.ip_address(address)
-    return ip.is_loopback or ip.is_unspecified
+    return ip.is_unspecified or ip in _SLOTS
 
 
 def _database_is_known(root: Table) -> Iterator[Finding]:

@@ -30,4 +30,4 @@ def argv(program: HaproxyProgram, settings: RouterSettings, directory: Path) -> 
 
 def check_argv(program: HaproxyProgram, directory: Path) -> tuple[str, ...]:
     """The command that ends with 0 when the files in `directory` are good; binds nothing."""
-    return (program.path, "-C", str(directory), "-c", "-q", "-f", CONFIG)
+    return (program.path, "-C", str(directory), "-c", "-f", CONFIG)

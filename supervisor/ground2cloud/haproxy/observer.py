@@ -73,12 +73,19 @@ class Observer:
             how = f"the router ended with {exit_code}"
         return Verdict(Outcome.TRANSIENT, "router-ended", how, evidence=evidence)
 
+    def not_loaded(self) -> Verdict:
+        """Say why the last reload failed; the router goes on as it was before."""
+        if self._bind is not None:
+            return _not_bound(self._bind)
+        message = "the router can't load its files"
+        return Verdict(Outcome.TRANSIENT, "router-not-loaded", message, evidence=self._alert)
+
     def _note_loaded(self, *, good: bool) -> None:
         if self.ready:
             self._on_reload(good)
         self.ready = self.ready or good
-        if good:
-            # What was said on the way here explains no later end.
+        if self.ready:
+            # What was said on the way here explains no later end, nor a later reload.
             self._bind, self._alert = None, ""
 
 

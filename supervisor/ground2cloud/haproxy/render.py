@@ -5,7 +5,7 @@ same text is checked as a candidate and used in its place.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -35,9 +35,19 @@ ATTEMPT = 0.5
 
 
 def render(
-    settings: RouterSettings, backends: Iterable[Backend], keys: Iterable[Key]
+    settings: RouterSettings,
+    backends: Iterable[Backend],
+    keys: Iterable[Key],
+    *,
+    without: Collection[int] = (),
 ) -> dict[str, str]:
     """Return the text of every file by its name.
+
+    Args:
+        settings: how it is set up.
+        backends: where services are.
+        keys: what opens them.
+        without: tunnel ports that are not to be offered as they are.
 
     Raises:
         ValueError: a route or a key twice, or a slot that `settings` doesn't have.
@@ -46,7 +56,7 @@ def render(
     entries = maps.entries(settings.slots, backends, keys)
     files = {name: maps.text(entries[name]) for name in maps.MAPS}
     files[maps.CALLS] = ""
-    files[CONFIG] = _config(settings, [backend.port for backend in backends])
+    files[CONFIG] = _config(settings, {backend.port for backend in backends}.difference(without))
     files[LUA] = _lua(settings)
     return files
 

@@ -158,7 +158,7 @@ class PlainPorts:
     """Tunnel ports offered as they are, without a key, to these networks alone.
 
     Args:
-        addresses: of this machine, neither loopback nor all of them: sshd listens there.
+        addresses: of this machine, neither a slot nor all of them: sshd listens there.
         networks: who may connect.
     """
 

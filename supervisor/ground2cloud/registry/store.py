@@ -63,6 +63,10 @@ class Registry:
         """The database, in words that may be shown."""
         return self._database.where
 
+    def offer(self, ports: PortRange) -> None:
+        """Give services these tunnel ports from now on; those that have one keep it."""
+        self._ports = ports
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()

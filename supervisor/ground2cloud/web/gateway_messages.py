@@ -117,6 +117,10 @@ class GatewayControl(Protocol):
         """
         ...
 
+    async def reload(self) -> Answer:
+        """Load the configuration again and put it in force; answer how that went."""
+        ...
+
     async def stop(self) -> Answer:
         """Ask the program to end; answer at once, before it does."""
         ...

@@ -20,7 +20,8 @@ def make_gateway_app(control: GatewayControl, token: str) -> web.Application:
     app.router.add_get("/v1/agents", _show(control.agents))
     app.router.add_post("/v1/refresh", _refresh(control))
     app.router.add_post("/v1/registrations/{id}/refresh", _refresh(control))
-    app.router.add_post("/v1/stop", _stop(control))
+    app.router.add_post("/v1/reload", _request(control.reload))
+    app.router.add_post("/v1/stop", _request(control.stop))
     return app
 
 
@@ -43,9 +44,9 @@ def _refresh(control: GatewayControl) -> Handler:
     return handle
 
 
-def _stop(control: GatewayControl) -> Handler:
+def _request(ask: Callable[[], Awaitable[Answer]]) -> Handler:
     async def handle(_request: web.Request) -> web.StreamResponse:
-        return _answer(await control.stop())
+        return _answer(await ask())
 
     return handle
 

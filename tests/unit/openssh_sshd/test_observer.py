@@ -16,14 +16,14 @@ TAKEN = "error: Bind to port 22 on 0.0.0.0 failed: Address already in use."
 
 
 def heard(*lines: str) -> SshdObserver:
-    observer = SshdObserver(PLACES)
+    observer = SshdObserver(lambda: PLACES)
     for line in lines:
         observer.line(line)
     return observer
 
 
 def test_ready_is_listening_everywhere() -> None:
-    observer = SshdObserver(PLACES)
+    observer = SshdObserver(lambda: PLACES)
     assert not observer.line(FIRST)
     assert not observer.line("Server listening on :: port 2223.")
     assert observer.line(SECOND)
@@ -85,7 +85,7 @@ def test_a_restart_that_can_not_bind_is_told() -> None:
 
 def test_events_are_passed_on() -> None:
     events: list[Event] = []
-    observer = SshdObserver(PLACES, events.append)
+    observer = SshdObserver(lambda: PLACES, events.append)
     observer.line("drop connection #401 from [192.0.2.1]:4 on [192.0.2.2]:22 past MaxStartups")
     assert events == [Full()]
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "init": f"{_HERE}.init:init",
     "check": f"{_HERE}.check:check",
     "run": f"{_HERE}.run:run",
+    "reload": f"{_HERE}.reload:reload",
     "invite": f"{_HERE}.invite:invite",
     "status": f"{_HERE}.status:status",
     "agents": f"{_HERE}.agents:agents",

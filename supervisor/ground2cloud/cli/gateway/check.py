@@ -16,6 +16,7 @@ class _Result(msgspec.Struct):
     file: str
     problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @click.command()
@@ -29,7 +30,8 @@ def check(settings: Settings, *, as_json: bool) -> int:
     is missing.
     """
     require_gateway()
-    from ground2cloud.roles.gateway.programs import missing  # noqa: PLC0415 - or --help loads it
+    from ground2cloud.roles.gateway.ports import lent_by_chance  # noqa: PLC0415 - or --help loads it
+    from ground2cloud.roles.gateway.programs import missing  # noqa: PLC0415 - the same
 
     path = config_path(settings)
     try:
@@ -40,10 +42,13 @@ def check(settings: Settings, *, as_json: bool) -> int:
         _print(_Result(ok=False, file=str(path), problems=error.problems))
         return error.exit_code
     lacks = asyncio.run(missing(config))
+    warnings = tuple(filter(None, [lent_by_chance(config)]))
     if as_json:
-        _print(_Result(ok=not lacks, file=str(path), missing=tuple(lacks)))
+        _print(_Result(ok=not lacks, file=str(path), missing=tuple(lacks), warnings=warnings))
     else:
         say(f"{path.name}: good")
+        for line in warnings:
+            say(f"warning: {line}", err=True)
         for line in lacks:
             say(f"missing: {line}", err=True)
     return EXIT_FAILURE if lacks else 0

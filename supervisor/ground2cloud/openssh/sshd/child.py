@@ -52,20 +52,31 @@ class SshdChild:
         find: Callable[[], str | None] = find_grep,
     ) -> None:
         self.settings = settings
-        self._program = program
+        self.program = program
         self._places = places
         self._on_event = on_event
         self._limits = limits or Limits()
         self._find = find
         self._large = False
         self._installed = ""
+        self._observer: SshdObserver | None = None
+
+    @property
+    def installed(self) -> str:
+        """Something that changes with all that sshd reads at its start or reload."""
+        return self._installed
+
+    @property
+    def rounds(self) -> int:
+        """How often the present process has listened everywhere: at its start, and per reload."""
+        return 0 if self._observer is None else self._observer.rounds
 
     def spec(self) -> ChildSpec:
         """How the supervisor runs it."""
         return ChildSpec(
             name=NAME,
             prepare=self.prepare,
-            observe=lambda: SshdObserver(self.settings.listen, self._on_event),
+            observe=self._observe,
             limits=self._limits,
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
@@ -95,7 +106,7 @@ class SshdChild:
         places = self._places
         grep = self._find() if self._large else None
         try:
-            text = sshd_config(self.settings, places, self._program, grep=grep)
+            text = sshd_config(self.settings, places, self.program, grep=grep)
         except ValueError as error:
             message = f"sshd can't be told this: {error}"
             raise RefusedError(Verdict(Outcome.PERMANENT, "config-bad", message)) from error
@@ -108,11 +119,15 @@ class SshdChild:
             self._installed = now
 
         return Prepared(
-            argv(self._program, places.config_file),
-            check_argv(self._program, draft),
+            argv(self.program, places.config_file),
+            check_argv(self.program, draft),
             changed=now != self._installed,
             install=install,
         )
+
+    def _observe(self) -> SshdObserver:
+        self._observer = SshdObserver(lambda: self.settings.listen, self._on_event)
+        return self._observer
 
     def _state(self, text: str) -> str:
         """Return something that changes with all that sshd reads at its start."""

@@ -33,21 +33,26 @@ class SshdObserver:
     """One run; a new one is made for every start (`core.spec.Observer`).
 
     Args:
-        listen: the places that must be confirmed, at least one.
+        listen: answers the places that must be confirmed, at least one; asked again when sshd
+            begins to listen anew.
         on_event: hears of everything that a line tells.
 
     Attributes:
         ready: whether sshd has listened everywhere.
+        rounds: how often it has, once for the start and for every reload.
         last_lines: sshd's last words, oldest first.
     """
 
     def __init__(
-        self, listen: Collection[Listen], on_event: Callable[[Event], None] | None = None
+        self,
+        listen: Callable[[], Collection[Listen]],
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.ready = False
+        self.rounds = 0
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._places = frozenset((at.address, at.port) for at in listen)
-        self._missing = set(self._places)
+        self._listen = listen
+        self._missing = self._places()
         self._on_event = on_event
         self._not_listening: deque[str] = deque(maxlen=LAST_LINES)
 
@@ -60,14 +65,18 @@ class SshdObserver:
         event = parse_event(text)
         if isinstance(event, Listening):
             self._missing.discard((event.address, event.port))
+            self.rounds += not self._missing
         elif isinstance(event, Restarting):
-            self._missing = set(self._places)
+            self._missing = self._places()
         if not self._missing:
             self.ready = True
             self._not_listening.clear()
         if event is not None and self._on_event is not None:
             self._on_event(event)
         return self.ready
+
+    def _places(self) -> set[tuple[str, int]]:
+        return {(at.address, at.port) for at in self._listen()}
 
     def verdict(self, exit_code: int) -> Verdict:
         """Say what the exit means; negative codes are signals."""

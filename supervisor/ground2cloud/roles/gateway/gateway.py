@@ -4,12 +4,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Coroutine
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ground2cloud import __version__
-from ground2cloud.backchannel.server import BackchannelServer
 from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.config.locations import GatewayLocations
 from ground2cloud.core.clock import iso, monotonic, wall
@@ -23,24 +21,25 @@ from ground2cloud.openssh.sshd.child import NAME as SSHD
 from ground2cloud.openssh.sshd.sessions import Session
 from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.store import Registry
+from ground2cloud.reload.watch import FileWatch
 from ground2cloud.rendering.atomic import make_private_directory, write_atomic
 from ground2cloud.roles import signals
 from ground2cloud.roles.gateway import foundation, report, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.desk import GatewayDesk
 from ground2cloud.roles.gateway.doorkeeper import Doorkeeper
+from ground2cloud.roles.gateway.doors import Doors
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.listeners import Place
+from ground2cloud.roles.gateway.live import LiveConfiguration, Parts, warn_of_ports
 from ground2cloud.roles.gateway.making import facts, make_lanes, make_router, make_sshd
-from ground2cloud.roles.gateway.metrics import Figures, MetricsServer
+from ground2cloud.roles.gateway.metrics import Figures
 from ground2cloud.roles.gateway.narrating import Narrator
 from ground2cloud.roles.gateway.reports import Reports
 from ground2cloud.roles.gateway.routing import NAME as ROUTER
 from ground2cloud.service.notify import Notifier
 from ground2cloud.web.gateway_messages import Agents, AgentView, ChildView, GatewayStatus
-from ground2cloud.web.gateway_routes import make_gateway_app
 from ground2cloud.web.messages import Answer
-from ground2cloud.web.server import LocalServer
 
 _log = logging.getLogger(__name__)
 
@@ -92,10 +91,12 @@ class Gateway:
         self._records = Records(self._files.children, write_atomic)
         self._narrator = Narrator()
         self._supervisor = Supervisor(self._on_transition, self._narrator.line, self._records.note)
+        self._doors = Doors(config, places.run, self, self._figures)
+        self._built = asyncio.Event()
 
     async def live(self) -> None:
         """Start everything, wait for the request to stop, end everything."""
-        signals.listen(self._stopping.set, lambda: self._spawn(self.refresh(None)))
+        signals.listen(self._stopping.set, lambda: self._spawn(self.reload()))
         text = f"ground2cloud {__version__} gateway with {self._path} as {system.current()}"
         log(_log, logging.INFO, "started", text)
         for directory in (self._places.run, self._files.home, self._files.router):
@@ -103,9 +104,14 @@ class Gateway:
         for name, pid in self._records.end_stale():
             message = f"ended {name} {pid}, left by a gateway that was killed"
             log(_log, logging.WARNING, "stale-ended", message, pid=pid)
+        warn_of_ports(self._config)
+        self._watch = FileWatch(asyncio.get_running_loop(), self._on_file)
+        self._watch.watch([self._path])
         await self._book.load()
         await self._build()
-        servers = await self._open()
+        await self._doors.open(self._config, self._desk, self._certificates)
+        self._watch.watch(self._live.files)
+        self._built.set()
         tasks = [asyncio.create_task(each) for each in (self._lanes.watch(), self._keep())]
         self._notifier.ready(f"{len(self._book.registrations)} registrations")
         self._audit.write("started", wall(), version=__version__, operator=system.current())
@@ -117,8 +123,8 @@ class Gateway:
             for task in (*tasks, *self._tasks):
                 task.cancel()
             await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
-            for server in servers:
-                await server.close()
+            self._watch.close()
+            await self._doors.close()
             await self._supervisor.close()
             await self._lanes.claims.end_all()
             await self._write_sightings()
@@ -135,7 +141,9 @@ class Gateway:
             on_change=self._on_lanes,
             on_login=self._on_login,
         )
-        self._router = await make_router(config, places, self._book, self._lanes)
+        self._router = await make_router(
+            config, places, self._book, self._lanes, lambda: self._supervisor.reload(ROUTER)
+        )
         self._keyring = Keyring(self._book, sshd, self._lanes, self._reload_sshd)
         self._doorkeeper = Doorkeeper(
             self._book,
@@ -155,31 +163,23 @@ class Gateway:
             on_routes=self._router.poke,
         )
         self._certificates = await asyncio.to_thread(foundation.certificates, config, places)
+        parts = Parts(
+            self._supervisor,
+            sshd,
+            self._router,
+            self._lanes,
+            self._doors,
+            self._desk,
+            self._certificates,
+            self._book.registry,
+            self._owner,
+        )
+        self._live = LiveConfiguration(self._path, config, places, identity, parts)
         await self._doorkeeper.begin()
         self._supervisor.start(sshd.spec())
         self._supervisor.start(self._router.spec())
         self._spawn(self._router.keep())
-
-    async def _open(self) -> list[BackchannelServer | LocalServer | MetricsServer]:
-        """Listen everywhere.
-
-        Raises:
-            OSError: the backchannel can't listen.
-        """
-        config = self._config
-        self._backchannels = [
-            BackchannelServer(self._desk, self._certificates, host, config.backchannel.port)
-            for host in config.backchannel.listen
-        ]
-        for backchannel in self._backchannels:
-            await backchannel.start()
-        self._api = LocalServer(
-            partial(make_gateway_app, self), config.api.listen, self._places.run
-        )
-        await self._api.start()
-        self._metrics = MetricsServer(self._figures, config.metrics.listen)
-        await self._metrics.start()
-        return [*self._backchannels, self._api, self._metrics]
+        self._spawn(self._router.keep_ports())
 
     async def status(self) -> GatewayStatus:
         """Answer with what is known now."""
@@ -187,13 +187,12 @@ class Gateway:
         counts = report.count(agents)
         children = self._children()
         own = self._meter.look()
-        config = self._config
         return GatewayStatus(
             version=__version__,
             pid=os.getpid(),
             config=str(self._path),
-            log=str(self._places.log_file),
-            host=config.gateway.host,
+            log=str(self._owner.file),
+            host=self._live.config.gateway.host,
             started_at=self._started_at,
             uptime=monotonic() - self._started,
             summary=report.summary(counts, children),
@@ -223,6 +222,15 @@ class Gateway:
             message = f"it is written down, but not in force yet: {error}"
             return Answer(ok=False, message=message, hint="the gateway goes on trying")
         return Answer(ok=True)
+
+    async def reload(self) -> Answer:
+        """Load the file again and put in force what is different; keep what runs if it is bad."""
+        await self._built.wait()
+        self._notifier.reloading()
+        answer = await self._live.reload()
+        self._watch.watch(self._live.files)
+        self._notifier.ready(f"{len(self._book.registrations)} registrations")
+        return answer
 
     async def stop(self) -> Answer:
         """End the program."""
@@ -290,7 +298,8 @@ class Gateway:
         taken = sorted(self._desk.taken.values())
         more = len(taken) - _SHOWN
         rest = f"and tunnel ports of {more} more registrations" if more > 0 else ""
-        return self._trouble, self._audit.trouble, *taken[:_SHOWN], rest
+        mine = (*self._live.problems, self._trouble, self._audit.trouble)
+        return *mine, *taken[:_SHOWN], rest
 
     def _children(self) -> tuple[ChildView, ...]:
         supervisor = self._supervisor
@@ -303,12 +312,12 @@ class Gateway:
         return sum(each.revoked_at is None for each in self._book.elements)
 
     def _addresses(self) -> dict[str, str]:
-        config = self._config
+        config = self._live.config
         return {
             "sshd": _places(config.ssh.listen, config.ssh.port),
             "router": _places(config.router.listen, config.router.port),
-            "backchannel": _places(config.backchannel.listen, self._backchannels[0].port),
-            "metrics": self._metrics.address,
+            "backchannel": _places(config.backchannel.listen, config.backchannel.port),
+            "metrics": self._doors.metrics,
         }
 
     async def _reload_sshd(self) -> None:
@@ -330,6 +339,12 @@ class Gateway:
         self._narrator.transition(transition, run.started_at if run is not None else None)
         if transition.name == ROUTER:
             self._router.seen(transition.after.state)
+
+    def _on_file(self, path: Path) -> None:
+        if path == self._path:
+            self._spawn(self.reload())
+        elif self._built.is_set():
+            self._spawn(self._live.renew_certificate())
 
     def _spawn(self, job: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(job)

@@ -1,7 +1,7 @@
 """From the configuration to the gateway's parts: its sshd, its router, its lanes."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 from ground2cloud.config.gateway_model import GatewayConfig
@@ -13,7 +13,7 @@ from ground2cloud.haproxy.routes import Endpoint, PlainPorts, RouterSettings, Ti
 from ground2cloud.openssh.render import HOST_KEY_ALIAS
 from ground2cloud.openssh.sshd.ca import HostIdentity
 from ground2cloud.openssh.sshd.child import SshdChild
-from ground2cloud.openssh.sshd.pacing import Pacing, pace_for
+from ground2cloud.openssh.sshd.pacing import Pace, Pacing, pace_for
 from ground2cloud.openssh.sshd.program import find_sshd, unsafe_part
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.openssh.sshd.settings import Listen, SshdPlaces, SshdSettings
@@ -44,16 +44,7 @@ async def make_sshd(
         raise Ground2CloudError(program.message, program.hint)
     identity = await foundation.host_identity(config, places, program.keygen)
     files = foundation.RunFiles(places.run)
-    ssh = config.ssh
-    settings = SshdSettings(
-        listen=tuple(Listen(host, ssh.port) for host in _shared(config)),
-        user=system.current(),
-        max_startups=ssh.max_startups,
-        client_alive_interval=ssh.alive_interval,
-        client_alive_count_max=ssh.alive_count_max,
-        # It would refuse every key where others may write to a directory above (below /tmp).
-        strict_modes=unsafe_part(places.run, owners=(0, system.number())) is None,
-    )
+    settings = sshd_settings(config, places)
     sshd_places = SshdPlaces(
         config_file=files.sshd_config,
         authorized_keys=files.authorized_keys,
@@ -62,6 +53,24 @@ async def make_sshd(
         home=files.home,
     )
     return SshdChild(program, settings, sshd_places, on_event=on_event, limits=LIMITS), identity
+
+
+def sshd_settings(config: GatewayConfig, places: GatewayLocations) -> SshdSettings:
+    """Say the configuration in sshd's terms.
+
+    Raises:
+        ValueError: a value can't be expressed in sshd_config.
+    """
+    ssh = config.ssh
+    return SshdSettings(
+        listen=tuple(Listen(host, ssh.port) for host in _shared(config)),
+        user=system.current(),
+        max_startups=ssh.max_startups,
+        client_alive_interval=ssh.alive_interval,
+        client_alive_count_max=ssh.alive_count_max,
+        # It would refuse every key where others may write to a directory above (below /tmp).
+        strict_modes=unsafe_part(places.run, owners=(0, system.number())) is None,
+    )
 
 
 def make_lanes(
@@ -74,14 +83,22 @@ def make_lanes(
     """Make the record of lanes, with those that an earlier gateway left."""
     sessions = Sessions(files.sessions, write_atomic)
     sessions.load()
-    pacing = Pacing(pace_for(config.ssh.max_startups, os.cpu_count() or 1))
-    return Lanes(sessions, pacing, on_change=on_change, on_login=on_login)
+    return Lanes(sessions, Pacing(pace(config)), on_change=on_change, on_login=on_login)
+
+
+def pace(config: GatewayConfig) -> Pace:
+    """How many agents may dial when."""
+    return pace_for(config.ssh.max_startups, os.cpu_count() or 1)
 
 
 async def make_router(
-    config: GatewayConfig, places: GatewayLocations, book: Book, lanes: Lanes
+    config: GatewayConfig,
+    places: GatewayLocations,
+    book: Book,
+    lanes: Lanes,
+    renew: Callable[[], Awaitable[Verdict | None]],
 ) -> Router:
-    """Make the router.
+    """Make the router; `renew` has the supervisor give it its files anew.
 
     Raises:
         Ground2CloudError: there is no usable HAProxy, or it can't be told what is configured.
@@ -94,7 +111,9 @@ async def make_router(
         settings = router_settings(config, places, files)
     except ValueError as error:
         raise Ground2CloudError(f"the router can't be told this: {error}") from None
-    return Router(program, settings, files.router, book=book, lanes=lanes, limits=LIMITS)
+    return Router(
+        program, settings, files.router, book=book, lanes=lanes, limits=LIMITS, renew=renew
+    )
 
 
 def router_settings(

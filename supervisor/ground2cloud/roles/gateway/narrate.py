@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Transition
+from ground2cloud.reload.gateway_diff import GatewayChanges
 from ground2cloud.roles.narrate import TOLD_AT
 
 TITLES = {"sshd": "sshd", "router": "the router"}
@@ -51,3 +52,9 @@ def _tell_backoff(seen: Transition, title: str, words: str, said: str | None) ->
     level = logging.ERROR if told else logging.DEBUG
     message = f"{title} not up (attempt {failures}): {words}"
     return Told(level, f"{seen.name}-failed", message, said)
+
+
+def describe(changes: GatewayChanges) -> str:
+    """Say in a line what a reload changed."""
+    parts = [*changes.live, *(f"{key} at the next start" for key in changes.at_start)]
+    return ", ".join(parts) or "nothing changed"

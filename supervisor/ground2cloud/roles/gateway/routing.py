@@ -1,13 +1,15 @@
 """Who is led where, put in force: the router's maps, its files, its process.
 
 The maps are changed through the runtime socket, one entry at a time; the files are for its start
-and its reloads. What the process knows is remembered, so that only what differs is sent.
+and its reloads. What the process knows is remembered, so that only what differs is sent. Only
+tunnel ports that are offered as they are take a reload each: the router has to listen there.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, RefusedError, Verdict
@@ -27,6 +29,7 @@ from ground2cloud.rendering.replacing import replace
 from ground2cloud.roles.gateway import derive
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.lanes import Lanes
+from ground2cloud.roles.gateway.ports import why_not
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,15 @@ MANY = 300
 """Differences in one map beyond which it is sent as a whole."""
 
 _RETRY = 0.3  # seconds after which a router that did not take a change is told again
+
+RELOAD_WITHIN = 30.0
+"""Seconds for the router to load its files; 10,000 registrations take one."""
+
+RELOAD_PAUSE = 2.0
+"""Seconds between two reloads for new ports: each leaves a process to the calls that last."""
+
+_SETTLED_WITHIN = 5.0  # seconds for which a master may be without its socket after a load
+_LOOK = 0.05
 
 Maps = Mapping[str, maps.Entries]
 
@@ -50,6 +62,7 @@ class Router:
         book: registrations and elements.
         lanes: which of them are up.
         limits: the times that govern it.
+        renew: has the supervisor give it its files anew; answers why they were refused.
     """
 
     def __init__(
@@ -61,23 +74,31 @@ class Router:
         book: Book,
         lanes: Lanes,
         limits: Limits,
+        renew: Callable[[], Awaitable[Verdict | None]],
     ) -> None:
+        self.settings = settings
+        """Others take effect by `reload`; the sockets of it stay the same."""
         self._program = program
-        self._settings = settings
         self._directory = directory
         self._draft = directory.with_name(f"{directory.name}.new")
         self._book = book
         self._lanes = lanes
         self._limits = limits
         self._runtime = Runtime(settings)
-        # The router has no map of plain ports where it offers none.
-        self._maps = [name for name in maps.MAPS if settings.plain or name != maps.PLAIN]
+        self._renew = renew
         self._told = ""
         self._due = asyncio.Event()
         self._turn = asyncio.Lock()
         self._up = False
+        self._observer = Observer()
         self._installed = ""
         self._filed: Maps = {}
+        self._filed_ports: frozenset[int] = frozenset()
+        self._open: frozenset[int] = frozenset()
+        self._taken: dict[int, str] = {}
+        self._ports_due = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._reloaded: asyncio.Future[Verdict | None] | None = None
         self._known: dict[str, maps.Entries] = {}
         self._loads = 0
 
@@ -86,7 +107,7 @@ class Router:
         return ChildSpec(
             name=NAME,
             prepare=self.prepare,
-            observe=lambda: Observer(self._on_reload),
+            observe=self._observe,
             limits=self._limits,
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
@@ -99,10 +120,16 @@ class Router:
             RefusedError: something can't be expressed in HAProxy's configuration.
             OSError: they can't be written.
         """
+        if self._up:
+            await self._settle()
         filed, backends = self._entries()
         keys = derive.keys(self._book.elements)
+        ports = self._offered(backends)
         try:
-            files = await asyncio.to_thread(render, self._settings, backends, keys)
+            without = self._taken.keys()
+            files = await asyncio.to_thread(
+                render, self.settings, backends, keys, without=frozenset(without)
+            )
         except ValueError as error:
             message = f"the router can't be told this: {error}"
             raise RefusedError(Verdict(Outcome.PERMANENT, "config-bad", message)) from error
@@ -116,9 +143,10 @@ class Router:
                 replace(self._draft / name, self._directory / name)
             self._installed = state
             self._filed = filed
+            self._filed_ports = ports
 
         return Prepared(
-            argv(self._program, self._settings, self._directory),
+            argv(self._program, self.settings, self._directory),
             check_argv(self._program, self._draft),
             changed=not self._up or state != self._installed,
             install=install,
@@ -129,6 +157,27 @@ class Router:
         self._up = state is State.READY
         if self._up:
             self._loaded()
+        else:
+            self._open = frozenset()
+
+    async def reload(self) -> Verdict | None:
+        """Have the router take up other settings, ports or certificates; wait until it has.
+
+        Answers None when it did, or when its next start will; else why not: then it goes on as it
+        was.
+        """
+        async with self._reloading:
+            before = self._installed
+            self._reloaded = asyncio.get_running_loop().create_future()
+            verdict = await self._renew()
+            if verdict is not None or not self._up or self._installed == before:
+                return verdict
+            try:
+                async with asyncio.timeout(RELOAD_WITHIN):
+                    return await self._reloaded
+            except TimeoutError:
+                message = f"the router does not load its files within {RELOAD_WITHIN:g} s"
+                return Verdict(Outcome.TRANSIENT, "router-not-loaded", message)
 
     def poke(self) -> None:
         """Say that something may be different; it is in force a moment later."""
@@ -148,6 +197,16 @@ class Router:
             else:
                 self._told = ""
 
+    async def keep_ports(self) -> None:
+        """Have the router listen on the tunnel ports that it is to offer, until cancelled."""
+        while True:
+            await self._ports_due.wait()
+            self._ports_due.clear()
+            verdict = await self.reload()
+            if verdict is not None:
+                self._tell(f"new tunnel ports are not offered: {verdict.message}")
+            await asyncio.sleep(RELOAD_PAUSE)
+
     async def publish(self) -> None:
         """Put in force what the book and the lanes say now, if the router is up.
 
@@ -158,14 +217,18 @@ class Router:
             if not self._up:
                 return  # it begins with files of its time
             loads = self._loads
-            wanted, _ = self._entries()
+            wanted, backends = self._entries()
+            # The router has no map of plain ports where it offers none.
+            names = [name for name in maps.MAPS if self._open or name != maps.PLAIN]
             # What is added can be used when its last entry stands, what is removed from its first.
-            for name in self._maps:
+            for name in names:
                 await self._add(name, wanted[name])
-            for name in reversed(self._maps):
+            for name in reversed(names):
                 await self._remove(name, wanted[name])
             if loads != self._loads:
                 self._due.set()
+            if self._offered(backends) - self._open:
+                self._ports_due.set()
 
     async def carried(self) -> dict[str, Usage] | None:
         """What went over each route since the router's last reload; None if it can't be asked."""
@@ -204,16 +267,51 @@ class Router:
     def _entries(self) -> tuple[Maps, list[Backend]]:
         backends = derive.backends(self._book.registrations.values(), self._lanes.up)
         keys = derive.keys(self._book.elements)
-        return maps.entries(self._settings.slots, backends, keys), backends
+        return maps.entries(self.settings.slots, backends, keys), backends
+
+    def _offered(self, backends: list[Backend]) -> frozenset[int]:
+        """The tunnel ports to be offered as they are, without those that others listen on."""
+        plain = self.settings.plain
+        if plain is None:
+            self._taken = {}
+            return frozenset()
+        ports = {backend.port for backend in backends}
+        taken = {}
+        for port in ports - self._open:
+            words = next(filter(None, (why_not(host, port) for host in plain.addresses)), None)
+            if words is not None:
+                taken[port] = words
+        for port in sorted(taken.keys() - self._taken.keys()):
+            text = f"tunnel port {port} is not offered as it is: {taken[port]}"
+            log(_log, logging.WARNING, "plain-port-taken", text)
+        self._taken = taken
+        return frozenset(ports - taken.keys())
+
+    def _observe(self) -> Observer:
+        self._observer = Observer(self._on_reload)
+        return self._observer
+
+    async def _settle(self) -> None:
+        """Wait until the master hears signals: not so for a moment after each load."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLED_WITHIN):
+                while not await self._runtime.settled():  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(_LOOK)
 
     def _on_reload(self, good: bool) -> None:  # noqa: FBT001 - the observer's signature
-        if good:
+        verdict = None if good else self._observer.not_loaded()
+        if verdict is None:
             self._loaded()
         else:
-            log(_log, logging.ERROR, "router-not-reloaded", "the router keeps what it had before")
+            self._installed = ""  # what it runs on is not what lies there: the next reload is one
+            text = f"the router keeps what it had before: {verdict.message}"
+            log(_log, logging.ERROR, "router-not-reloaded", text, said=verdict.evidence or None)
+        if self._reloaded is not None and not self._reloaded.done():
+            self._reloaded.set_result(verdict)
 
     def _loaded(self) -> None:
         """Start over from the files: that is what the new process knows."""
+        self._open = self._filed_ports
         self._known = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
         self._loads += 1
         self._due.set()
@@ -247,7 +345,7 @@ class Router:
         digest = hashlib.sha256()
         for name in sorted(files):
             digest.update(files[name].encode())
-        for tls in self._settings.tls:
+        for tls in self.settings.tls:
             if tls.certificate is not None:
                 digest.update(_content(tls.certificate))
         return digest.hexdigest()

@@ -1,0 +1,183 @@
+"""An edit of gateway.toml while the gateway runs: what changed is in force, the rest goes on."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.calling import WEB, Caller, calling, do, register
+from tests.lab.editing import edit
+from tests.lab.gateway import GatewayLab
+from tests.lab.httpapp import HttpApp
+from tests.lab.places import short_directory
+from tests.lab.ports import free_port
+from tests.lab.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[GatewayLab]:
+    """A running gateway, the same for all tests of this file."""
+    with short_directory() as directory, GatewayLab(directory) as lab:
+        yield lab
+
+
+@pytest.fixture
+def gateway(running: GatewayLab) -> Iterator[GatewayLab]:
+    """That gateway; what a test changes in its configuration is as it was after the test."""
+    good, port = running.config.read_text(), running.http_port
+    yield running
+    running.http_port = port
+    running.config.write_text(good)
+    assert do(running, "reload")[0] == 0
+
+
+def change(lab: GatewayLab, **sections: dict[str, Any]) -> None:
+    """Change these keys in the file, and do nothing else."""
+
+    def merge(tables: dict[str, Any]) -> None:
+        for name, section in sections.items():
+            tables[name] = {**tables.get(name, {}), **section}
+
+    edit(lab.config, merge)
+
+
+def pids(gateway: GatewayLab) -> dict[str, int | None]:
+    return {child.name: child.pid for child in gateway.status().children}
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_limits_and_the_log_level_change_without_touching_a_lane_or_a_connection(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    with calling(gateway, http_app) as (caller, _):
+        before = pids(gateway)
+        change(
+            gateway,
+            log={"level": "info"},
+            router={"max_connections": 4321, "application_timeout": 61},
+            ssh={"alive_interval": 7},
+        )
+        wait_until(lambda: "configuration applied: " in gateway.log_text(), what="the edit applied")
+        assert pids(gateway) == before
+        run = gateway.directory / "run"
+        assert "maxconn 4321" in (run / "router" / "haproxy.cfg").read_text()
+        assert "ClientAliveInterval 7" in (run / "sshd_config").read_text()
+        assert caller.is_answered()
+        assert all(child.restarts == 0 for child in gateway.status().children)
+        length = len(gateway.log_text())
+        change(gateway, router={"max_connections": 4322})
+        wait_until(lambda: "router.max_connections" in gateway.log_text()[length:], what="again")
+        assert " DEBUG " not in gateway.log_text()[length:].upper()
+
+
+def test_broken_edits_change_nothing_and_are_told(gateway: GatewayLab, http_app: HttpApp) -> None:
+    good = gateway.config.read_text()
+    with calling(gateway, http_app) as (caller, _):
+        before = pids(gateway)
+        for words, broken in (
+            ("nonsense", good + "\n[nonsense]\n"),
+            ("connect_timeout", good.replace("[router]\n", "[router]\nconnect_timeout = 'x'\n")),
+            ("no.pem", good.replace("[router]\n", '[router]\ncertificate = "no.pem"\n')),
+            ("gateway.toml", good.replace("[log]\n", "[log\n")),
+        ):
+            gateway.config.write_text(broken)
+            wait_until(lambda w=words: w in " ".join(gateway.status().problems), what=words)
+            code, told = do(gateway, "reload")
+            assert code == 78
+            assert words in told
+            assert words in do(gateway, "status")[1]
+            assert caller.is_answered()
+            assert pids(gateway) == before
+        assert gateway.log_text().count("the running configuration stays") == 4
+        gateway.config.write_text(good)
+        wait_until(lambda: gateway.status().problems == (), what="good again")
+        assert do(gateway, "reload") == (0, "nothing changed")
+
+
+def test_the_router_moves_to_another_port(gateway: GatewayLab, http_app: HttpApp) -> None:
+    old, new = gateway.http_port, free_port()
+    with calling(gateway, http_app) as (caller, _):
+        change(gateway, router={"port": new})
+        gateway.http_port = new
+        wait_until(caller.is_answered, what="the new port")
+        wait_until(lambda: not listens(old), what="the old port closed")
+        wait_until(lambda: gateway.status().addresses["router"].endswith(f":{new}"), what="told")
+
+
+def test_sshd_and_the_backchannel_move_and_agents_are_told(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    ssh, line = free_port(), free_port()
+    with calling(gateway, http_app) as (_, lane):
+        change(gateway, ssh={"port": ssh}, backchannel={"port": line})
+        assert do(gateway, "reload")[0] == 0
+        assert lane.poll() is None
+        assert listens(ssh)
+        assert listens(line)
+        assert not listens(gateway.ssh_port)
+        assert not listens(gateway.backchannel_port)
+        late = register(gateway)
+        assert late.registered.endpoints[0].port == ssh
+        with late.lane({"web": http_app.port}):
+            Caller(gateway, late).close()
+
+
+def test_a_port_that_is_taken_is_refused_and_everything_stays(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    with calling(gateway, http_app) as (caller, _), socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        for table in ("ssh", "router", "backchannel"):
+            good = gateway.config.read_text()
+            change(gateway, **{table: {"port": taken}}, log={"level": "warning"})
+            code, told = do(gateway, "reload")
+            assert code == 78
+            assert f"{table}.port: 127.0.0.1:{taken} is taken" in told
+            gateway.config.write_text(good)
+        assert do(gateway, "reload") == (0, "nothing changed")
+        assert caller.is_answered()
+
+
+def test_what_takes_a_restart_is_said_in_one_line(gateway: GatewayLab) -> None:
+    _, join = do(gateway, "invite")
+    elsewhere = gateway.directory / "elsewhere"
+    change(gateway, registry={"url": f"sqlite:///{elsewhere}"}, paths={"state": str(elsewhere)})
+    assert do(gateway, "reload")[0] == 0
+    waiting = gateway.status().problems
+    assert [line.partition(" ")[0] for line in waiting] == ["registry.url", "paths.state"]
+    assert all("when the gateway is started again" in line for line in waiting)
+    for line in waiting:
+        assert gateway.log_text().count(line) == 1
+    assert gateway.register(WEB, join=join).id > 1000, "it goes on with the registry that it has"
+    assert not elsewhere.exists()
+
+
+def test_another_name_is_in_the_certificates_at_once(gateway: GatewayLab) -> None:
+    agent = register(gateway)
+    change(gateway, gateway={"host": "localhost", "names": ["127.0.0.1"]})
+    assert do(gateway, "reload")[0] == 0
+    assert agent.client.claim("127.0.0.1").holder == "none", "the old name is good as well"
+    again = register(gateway)
+    assert (again.join.host, again.registered.endpoints[0].host) == ("localhost", "localhost")
+    assert again.client.claim("127.0.0.1").holder == "none"
+
+
+def test_a_hangup_reloads(gateway: GatewayLab) -> None:
+    length = len(gateway.log_text())
+    change(gateway, tunnels={"last_port": 60000})
+    os.kill(gateway.pid, signal.SIGHUP)
+    wait_until(lambda: "tunnels.last_port" in gateway.log_text()[length:], what="the reload")
+
+
+def test_no_gateway_no_reload(short_dir: Path) -> None:
+    told = GatewayLab(short_dir).cli("reload")
+    assert told.returncode == 1
+    assert "not running" in told.stderr
