@@ -26,6 +26,7 @@ from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.openssh.sshd.settings import Listen, SshdPlaces, SshdSettings
 from ground2cloud.rendering.atomic import write_atomic
 from tests.lab.places import short_directory
+from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port
 from tests.lab.processes import end_child, kill_all, run
 from tests.lab.waiting import eventually
@@ -142,21 +143,13 @@ class GatewaySshd:
 
     def ssh(self, registration: int, *arguments: str, user: str = "") -> list[str]:
         """Return the command of a registration's ssh; the arguments come before the host."""
-        options = {
-            "IdentityFile": str(self.directory / str(registration)),
-            "IdentitiesOnly": "yes",
-            "IdentityAgent": "none",
-            "UserKnownHostsFile": str(self.directory / "known_hosts"),
-            "GlobalKnownHostsFile": "none",
-            "StrictHostKeyChecking": "yes",
-            "HostKeyAlias": "ground2cloud-gateway",
-            "BatchMode": "yes",
-            "ExitOnForwardFailure": "yes",
-            "ServerAliveInterval": "0",
-        }
-        flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        where = ["-p", str(self.port), f"{user or self.user}@{LOCAL}"]
-        return ["ssh", "-F", "none", *flags, *arguments, *where]
+        return ssh_argv(
+            (user or self.user, LOCAL, self.port),
+            *arguments,
+            key=self.directory / str(registration),
+            known_hosts=self.directory / "known_hosts",
+            alias="ground2cloud-gateway",
+        )
 
     def dial(self, registration: int, *arguments: str, command: str = "exec cat") -> Client:
         """Start a registration's ssh with a held session."""

@@ -11,7 +11,8 @@ from ground2cloud.core.spec import Outcome
 from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.program import SshProgram
 from tests.e2e.lane_run import Setup, a_forward, running, the_ssh, to
-from tests.e2e.tiny_servers import disconnects, listening, says
+from tests.e2e.tiny_servers import disconnects, says
+from tests.lab.listener import standing
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import eventually
 
@@ -89,7 +90,7 @@ async def test_somebody_without_the_host_key(
     forward = a_forward()
     # A disconnect message is cut at 400 characters: the worst lines only.
     words = "\r\n".join(line for line in forged(forward) if re.search(r"pid=1|denied", line))
-    with listening(habit(words.encode())) as port:
+    with standing(habit(words.encode())) as port:
         setup = lane_to(sshd, forward, gateway=to(sshd, ssh_port=port))
         async with running(setup) as lane:
             verdict = await lane.verdict()

@@ -29,7 +29,8 @@ from tests.e2e.lane_run import (
     to,
     verdict_on,
 )
-from tests.e2e.tiny_servers import closes, deaf, listening, relay, resets, says, waits
+from tests.e2e.tiny_servers import closes, deaf, relay, resets, says, waits
+from tests.lab.listener import standing
 from tests.lab.ports import free_port
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import eventually
@@ -76,7 +77,7 @@ async def test_an_address_without_a_way_to_it(sshd: ThrowawaySshd) -> None:
 
 
 async def test_a_server_that_takes_the_connection_and_says_nothing(sshd: ThrowawaySshd) -> None:
-    with listening(waits) as port:
+    with standing(waits) as port:
         verdict = await verdict_on(at_port(sshd, port))
     check(verdict, "no-banner", TRANSIENT, str(port))
 
@@ -94,13 +95,13 @@ async def test_a_server_that_takes_the_connection_and_says_nothing(sshd: Throwaw
 async def test_a_server_that_is_no_sshd(
     sshd: ThrowawaySshd, habit: Callable[[socket.socket], None]
 ) -> None:
-    with listening(habit) as port:
+    with standing(habit) as port:
         verdict = await verdict_on(at_port(sshd, port))
     check(verdict, "dropped", TRANSIENT, str(port))
 
 
 async def test_a_server_of_another_protocol_version(sshd: ThrowawaySshd) -> None:
-    with listening(says(b"SSH-1.5-ancient\r\n")) as port:
+    with standing(says(b"SSH-1.5-ancient\r\n")) as port:
         verdict = await verdict_on(at_port(sshd, port))
     check(verdict, "dropped", TRANSIENT, "not an sshd that this ssh understands")
 
@@ -117,7 +118,7 @@ async def test_a_server_with_too_many_logins_in_progress() -> None:
 
 
 async def test_a_server_that_penalises_this_address(sshd: ThrowawaySshd) -> None:
-    with listening(says(b"Not allowed at this time\r\n")) as port:
+    with standing(says(b"Not allowed at this time\r\n")) as port:
         verdict = await verdict_on(at_port(sshd, port))
     check(verdict, "penalised", TRANSIENT, "PerSourcePenalties")
 
@@ -293,7 +294,7 @@ async def test_a_connection_that_is_reset(sshd: ThrowawaySshd) -> None:
             relay(connection, upstream, until=lambda: bool(told))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
-    with listening(relays_and_resets) as port:
+    with standing(relays_and_resets) as port:
         async with running(at_port(sshd, port)) as lane:
             await lane.ready()
             told.append(True)

@@ -4,40 +4,10 @@ import contextlib
 import select
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator
 
 BANNER = b"SSH-2.0-Tiny\r\n"
 _DISCONNECT = 1  # SSH_MSG_DISCONNECT, RFC 4253
-
-
-@contextlib.contextmanager
-def listening(habit: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve each connection with `habit` and close it then; lend the port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        stop = threading.Event()
-        thread = threading.Thread(target=_serve, args=(server, habit, stop))
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            stop.set()
-            with contextlib.suppress(OSError):
-                server.shutdown(socket.SHUT_RDWR)  # wakes accept()
-            thread.join()
-
-
-def _serve(
-    server: socket.socket, habit: Callable[[socket.socket], None], stop: threading.Event
-) -> None:
-    while not stop.is_set():
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(10)
-            habit(connection)
 
 
 def closes(connection: socket.socket) -> None:

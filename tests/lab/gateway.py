@@ -21,6 +21,7 @@ from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh.sshd.ca import known_hosts_line
 from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
+from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port, free_range
 from tests.lab.processes import descendants, is_alive, kill_all, run
 from tests.lab.waiting import wait_until
@@ -255,21 +256,14 @@ class LabAgent:
     def ssh_argv(self, *forwards: str, key: Path | None = None) -> list[str]:
         """The command of a lane with these forwards."""
         endpoint = self.registered.endpoints[0]
-        options = {
-            "IdentityFile": f'"{key or self.key}"',
-            "IdentitiesOnly": "yes",
-            "IdentityAgent": "none",
-            "UserKnownHostsFile": f'"{self._known_hosts}"',
-            "GlobalKnownHostsFile": "none",
-            "StrictHostKeyChecking": "yes",
-            "HostKeyAlias": self.registered.host_alias,
-            "BatchMode": "yes",
-            "ExitOnForwardFailure": "yes",
-        }
-        flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        ways = [word for forward in forwards for word in ("-R", forward)]
-        where = ["-p", str(endpoint.port), f"{self.registered.user}@{endpoint.host}"]
-        return ["ssh", "-F", "none", "-T", *flags, *ways, *where]
+        return ssh_argv(
+            (self.registered.user, endpoint.host, endpoint.port),
+            "-T",
+            *(word for forward in forwards for word in ("-R", forward)),
+            key=key or self.key,
+            known_hosts=self._known_hosts,
+            alias=self.registered.host_alias,
+        )
 
     @contextlib.contextmanager
     def lane(

@@ -19,6 +19,7 @@ from typing import Self
 import psutil
 
 from tests.lab.places import make_short_directory
+from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port
 from tests.lab.processes import descendants, end_child, for_each, is_alive, kill_all, listens, run
 from tests.lab.waiting import wait_until
@@ -234,20 +235,12 @@ class ThrowawaySshd:
 
         The arguments come before the destination: `client_argv("-N", "-R", "1:localhost:2")`.
         """
-        options = {
-            "IdentityFile": f'"{key or self.identity_file}"',
-            "IdentitiesOnly": "yes",
-            "IdentityAgent": "none",
-            "UserKnownHostsFile": f'"{self.known_hosts}"',
-            "GlobalKnownHostsFile": "none",
-            "StrictHostKeyChecking": "yes",
-            "BatchMode": "yes",
-            "ExitOnForwardFailure": "yes",
-            "ServerAliveInterval": "0",
-        }
-        flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        where = ["-p", str(self.port), f"{self.user}@{self.host}"]
-        return ["ssh", "-F", "none", *flags, *arguments, *where]
+        return ssh_argv(
+            (self.user, self.host, self.port),
+            *arguments,
+            key=key or self.identity_file,
+            known_hosts=self.known_hosts,
+        )
 
     # Its files --------------------------------------------------------------------------------
 

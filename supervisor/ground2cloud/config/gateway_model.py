@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ground2cloud.config.model import Host, Log, Loopback, Paths, Port, Section, Text
+from ground2cloud.config.model import Host, LocalListen, Log, Paths, Port, Section, Text
 
 Account = Annotated[
     str,
@@ -205,17 +205,13 @@ class Records(Section, frozen=True, kw_only=True):
 class Metrics(Section, frozen=True, kw_only=True):
     """Figures for Prometheus, at /metrics."""
 
-    listen: Annotated[
-        Loopback, Meta(description="Loopback address and port; port 0 takes a free one.")
-    ] = "127.0.0.1:3016"
+    listen: LocalListen = "127.0.0.1:3016"
 
 
 class GatewayApi(Section, frozen=True, kw_only=True):
     """The local API that `ground2cloud gateway status` and the other commands talk to."""
 
-    listen: Annotated[
-        Loopback, Meta(description="Loopback address and port; port 0 takes a free one.")
-    ] = "127.0.0.1:3017"
+    listen: LocalListen = "127.0.0.1:3017"
 
 
 class GatewayLog(Log, frozen=True, kw_only=True):

@@ -63,6 +63,9 @@ Loopback = Annotated[
         extra={"allowed": "127.0.0.1:PORT, localhost:PORT or [::1]:PORT"},
     ),
 ]
+LocalListen = Annotated[
+    Loopback, Meta(description="Loopback address and port; port 0 takes a free one.")
+]
 OptionText = Annotated[str, Meta(min_length=1, max_length=1000)]
 OptionNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
@@ -267,9 +270,7 @@ class Paths(Section, frozen=True, kw_only=True):
 class Api(Section, frozen=True, kw_only=True):
     """The local API that `ground2cloud status` and the other commands talk to."""
 
-    listen: Annotated[
-        Loopback, Meta(description="Loopback address and port; port 0 takes a free one.")
-    ] = "127.0.0.1:3015"
+    listen: LocalListen = "127.0.0.1:3015"
 
 
 class AgentConfig(Section, frozen=True, kw_only=True):
