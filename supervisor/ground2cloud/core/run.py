@@ -16,7 +16,7 @@ from ground2cloud.core import oneshot
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.heartbeat import Heartbeat
 from ground2cloud.core.lines import Lines
-from ground2cloud.core.spawn import end_process, spawn, tell_process
+from ground2cloud.core.spawn import Child, end_process, spawn, tell_process
 from ground2cloud.core.spec import (
     ChildSpec,
     Observer,
@@ -59,7 +59,7 @@ class Run:
         self._on_dead = on_dead
         self._on_line = on_line
         self._on_process = on_process
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._asked = asyncio.Event()
         self._doubt = asyncio.Event()
         self._proven = asyncio.Event()
@@ -137,7 +137,7 @@ class Run:
         if not answer.ok:
             raise RefusedError(self._spec.refused(answer.err))
 
-    async def _start(self, prepared: Prepared) -> asyncio.subprocess.Process:
+    async def _start(self, prepared: Prepared) -> Child:
         try:
             return await spawn(prepared.argv, env={**os.environ, **self._spec.env})
         except (FileNotFoundError, PermissionError) as error:
@@ -147,7 +147,7 @@ class Run:
             message = f"{prepared.argv[0]} can't be started now"
             raise _refusal("not-started", message, error) from error
 
-    async def _attend(self, process: asyncio.subprocess.Process, heartbeat: float | None) -> int:
+    async def _attend(self, process: Child, heartbeat: float | None) -> int:
         assert process.stdout is not None
         assert process.stderr is not None
         words = asyncio.create_task(self._read_words(process.stderr))
@@ -162,7 +162,7 @@ class Run:
             for task in (words, *helpers):
                 task.cancel()
             await asyncio.gather(words, *helpers, return_exceptions=True)
-            _close_pipes(process)
+            process.close()
         return code
 
     async def _read_words(self, stderr: asyncio.StreamReader) -> None:
@@ -190,7 +190,7 @@ class Run:
         while chunk := await stream_read(stdout):
             self.heartbeat.heard(chunk, monotonic())
 
-    async def _beat(self, process: asyncio.subprocess.Process, heartbeat: float | None) -> None:
+    async def _beat(self, process: Child, heartbeat: float | None) -> None:
         """Send beats and look after the process once it is ready, until cancelled."""
         await self._proven.wait()
         limits = self._spec.limits
@@ -223,7 +223,7 @@ async def stream_read(stream: asyncio.StreamReader) -> bytes:
         return b""
 
 
-def _send(process: asyncio.subprocess.Process, data: bytes) -> None:
+def _send(process: Child, data: bytes) -> None:
     assert process.stdin is not None
     transport = process.stdin.transport
     # A child that doesn't read (a link that hangs) must not make us hoard beats.
@@ -248,10 +248,3 @@ def _stopped_since(pid: int, since: float | None) -> float | None:
     except psutil.Error:
         return None
     return (since or monotonic()) if stopped else None
-
-
-def _close_pipes(process: asyncio.subprocess.Process) -> None:
-    # asyncio closes them when every pipe saw its end; a descendant that holds one would leak it.
-    transport = getattr(process, "_transport", None)
-    if transport is not None:
-        transport.close()

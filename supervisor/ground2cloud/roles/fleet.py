@@ -173,7 +173,7 @@ class Fleet:
             lane.clear()
 
     def _is_ready(self, lane: Lane) -> bool:
-        return self._supervisor.child(lane.name).state is State.READY
+        return self._supervisor.is_ready(lane.name)
 
     def _free_name(self) -> str:
         number = next(n for n in range(1, len(self.lanes) + 2) if f"lane{n}" not in self.lanes)
