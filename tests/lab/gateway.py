@@ -89,7 +89,7 @@ class GatewayLab:
         """Start it, and don't wait for anything."""
         with self._stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*PROGRAM, "gateway", "run", "--config", str(self.config)],
+                self.command("run"),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
@@ -148,10 +148,14 @@ class GatewayLab:
 
     # Its operator
 
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command `ground2cloud gateway ARGUMENTS` for this one."""
+        return [*PROGRAM, "gateway", *arguments, "--config", str(self.config)]
+
     def cli(self, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Run `ground2cloud gateway ARGUMENTS --config FILE` to its end."""
         return subprocess.run(
-            [*PROGRAM, "gateway", *arguments, "--config", str(self.config)],
+            self.command(*arguments),
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -1,0 +1,120 @@
+"""A gateway that root starts is nothing of root's: its processes, their rights, their files."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ground2cloud.config.model import Kind
+from tests.lab.gateway import GatewayLab
+from tests.lab.httpapp import HttpApp
+from tests.lab.ordinary import NAME, NUMBER, as_root_of_all
+from tests.lab.ports import free_port
+from tests.lab.processes import descendants
+from tests.lab.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root starts")
+
+BIND_LOW_PORTS = 1 << 10
+"""CAP_NET_BIND_SERVICE, as a bit."""
+
+GROUP = "61299"
+"""A group that root is in besides; nobody's in truth."""
+
+
+class RootsGateway(GatewayLab):
+    """Started by root, who is in another group as well, for an account that has a shell."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        super().__init__(
+            directory,
+            gateway={"user": NAME},
+            router={"port": port},
+            log={"file": str(directory / "logs" / "gateway.log")},
+        )
+        self.http_port = port
+        directory.chmod(0o755)
+        self.config.chmod(0o644)
+
+    def command(self, *arguments: str) -> list[str]:
+        argv = super().command(*arguments)
+        return as_root_of_all("setpriv", "--groups", f"0,{GROUP}", "--", *argv)
+
+
+@pytest.fixture
+def port(request: pytest.FixtureRequest) -> int:
+    """A free port for the router, low or not."""
+    return free_port() if request.param == "high" else low_port()
+
+
+@pytest.fixture
+def gateway(short_dir: Path, port: int) -> Iterator[RootsGateway]:
+    lab = RootsGateway(short_dir, port)
+    yield lab
+    lab.kill()
+
+
+def low_port() -> int:
+    """Find a port below 1024 that nobody listens on."""
+    taken = {each.laddr.port for each in psutil.net_connections("inet") if each.laddr}
+    return next(port for port in range(1023, 511, -1) if port not in taken)
+
+
+def status_of(process: psutil.Process) -> dict[str, list[str]]:
+    """What the kernel says of a process."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return {name: words.split() for name, _, words in (line.partition(":") for line in lines)}
+
+
+def processes(gateway: GatewayLab) -> list[psutil.Process]:
+    """All processes of a gateway with a lane; none as long as some are missing."""
+    found = [psutil.Process(gateway.pid), *descendants(gateway.pid)]
+    return found if {"sshd", "haproxy", "cat"} <= {each.name() for each in found} else []
+
+
+@pytest.mark.parametrize(
+    ("port", "rights"), [("high", 0), ("low", BIND_LOW_PORTS)], indirect=["port"]
+)
+def test_every_process_is_the_accounts_and_has_no_right_but_low_ports(
+    gateway: RootsGateway, rights: int, http_app: HttpApp
+) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent = gateway.register(("web", Kind.HTTP))
+    key = gateway.do("element", "add", "caller", "--grant", str(agent.id))
+    route = {"Ground2Cloud_Route": f"{agent.id}/web", "Ground2Cloud_Key": key}
+    with agent.lane({"web": http_app.port}):
+        wait_until(lambda: gateway.request(**route).status == 200, what="the application")
+        everyone = wait_until(lambda: processes(gateway), what="all processes, also the lane's")
+        for process in everyone:
+            said = status_of(process)
+            assert said["Uid"] == said["Gid"] == [str(NUMBER)] * 4
+            assert said["Groups"] == [str(NUMBER)]
+            assert said["NoNewPrivs"] == ["1"]
+            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                assert int(said[name][0], 16) & ~rights == 0, f"{process.name()}: {name}"
+        assert int(status_of(everyone[0])["CapEff"][0], 16) == rights
+    files = [
+        path
+        for name in ("state", "run", "logs")
+        for path in (gateway.directory / name, *(gateway.directory / name).rglob("*"))
+    ]
+    assert len(files) > 20
+    for path in files:
+        found = path.lstat()
+        assert (found.st_uid, found.st_gid) == (NUMBER, NUMBER), path
+        assert found.st_mode & 0o022 == 0, path
+    assert gateway.config.stat().st_uid == 0
+    gateway.stop()
+
+
+@pytest.mark.parametrize("port", ["high"], indirect=True)
+def test_what_only_root_may_read_the_gateway_does_not_read(gateway: RootsGateway) -> None:
+    gateway.config.chmod(0o600)
+    told = gateway.cli("run")
+    assert told.returncode == 78
+    assert "gateway.toml" in told.stderr
+    assert "ermission denied" in told.stderr
+    assert not list((gateway.directory / "state").iterdir())
