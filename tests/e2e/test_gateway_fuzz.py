@@ -3,8 +3,6 @@
 A refused call has changed nothing: no row of the registry, no key of sshd, no map of the router.
 """
 
-import asyncio
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,19 +17,16 @@ from ground2cloud.backchannel.calls import Call
 from ground2cloud.config.join import encode
 from ground2cloud.config.model import Kind
 from ground2cloud.core.clock import wall
-from ground2cloud.haproxy import maps
-from ground2cloud.haproxy.maps import Entries
-from ground2cloud.haproxy.routes import Endpoint, RouterSettings
-from ground2cloud.haproxy.runtime import Runtime
 from ground2cloud.registry.database import sqlite_url
-from ground2cloud.registry.records import SLOTS, Invite
+from ground2cloud.registry.records import Invite
 from ground2cloud.registry.store import Registry
-from ground2cloud.roles.gateway import derive
+from tests.lab.derived import in_force, wanted
 from tests.lab.fuzzing import BY_NAME, WITH_INPUT, WITH_TOKEN, WRONG, Fuzzer
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
 from tests.lab.registry_rows import SIGHTINGS, dump
+from tests.lab.sources import new_source
 from tests.lab.waiting import wait_until
 
 EXAMPLES = 8
@@ -55,25 +50,6 @@ class Place(NamedTuple):
     def invite(self) -> str:
         """Make a join token."""
         return self.registry.invite(Invite(None, (), wall() + 600), wall())
-
-    def known(self) -> dict[str, Entries]:
-        """What the router knows of names and routes."""
-        directory = self.gateway.directory / "run"
-        settings = RouterSettings(
-            runtime_socket=directory / "router.sock",
-            listen=(Endpoint("127.0.0.1", self.gateway.http_port),),
-        )
-        runtime = Runtime(settings)
-        shown = {name: asyncio.run(runtime.show_map(name)) for name in (maps.NAMES, maps.ROUTES)}
-        del shown[maps.ROUTES][f"{self.stranger.id}/web"]  # is up, which no registry knows
-        return shown
-
-    def derived(self) -> dict[str, Entries]:
-        """What it should know."""
-        backends = derive.backends(self.registry.registrations(), frozenset())
-        wanted = maps.entries(SLOTS, backends, [])
-        del wanted[maps.ROUTES][f"{self.stranger.id}/web"]
-        return {name: wanted[name] for name in (maps.NAMES, maps.ROUTES)}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +80,6 @@ class GatewayFuzzer(Fuzzer):
     """
 
     excluded: ClassVar[list[CheckFunction]] = [ignored_auth]
-    addresses = itertools.count(1)
 
     def __init__(self, place: Place) -> None:
         super().__init__(place.gateway.backchannel_port, place.authority, EXAMPLES)
@@ -124,8 +99,7 @@ class GatewayFuzzer(Fuzzer):
         return dump(self.place.registry, SIGHTINGS), keys.read_text()
 
     def source(self) -> str:
-        number = next(self.addresses)
-        return f"127.1.{number // 250}.{number % 250 + 1}"
+        return new_source()
 
 
 @pytest.fixture
@@ -135,7 +109,8 @@ def fuzzer(place: Place) -> Iterator[GatewayFuzzer]:
     said = place.gateway.log_text().removeprefix(log)
     assert [line for line in said.splitlines() if " WARN " in line or " ERROR " in line] == []
     assert "Traceback" not in said + place.gateway.stderr_text()
-    wait_until(lambda: place.known() == place.derived(), what="a router that knows the registry")
+    directory, registry = place.gateway.directory, place.registry
+    wait_until(lambda: in_force(directory) == wanted(registry), what="the registry in force")
     assert place.stranger_answers()
 
 

@@ -8,15 +8,14 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from requests.adapters import HTTPAdapter
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CheckFunction
 
 from ground2cloud.backchannel.calls import CALLS, Call
 from ground2cloud.backchannel.openapi import document
+from tests.lab.sources import session_from
 
 SCHEMA = schemathesis.openapi.from_dict(document())
 BY_NAME = {call.name: call for call in CALLS}
@@ -78,8 +77,7 @@ class Fuzzer(ABC):
     def _send(self, case: "Case[Any]", token: str) -> None:
         before = self.written()
         headers = {"Authorization": f"Bearer {token}"}
-        with requests.Session() as session:
-            session.mount("https://", _From(self.source()))
+        with session_from(self.source()) as session:
             response = case.call(self._url, session=session, headers=headers, verify=self._verify)
             self.statuses.add(response.status_code)
             assert response.status_code < 500, response.text
@@ -92,17 +90,6 @@ class Fuzzer(ABC):
                 excluded_checks=self.excluded,
                 transport_kwargs={"verify": self._verify},
             )
-
-
-class _From(HTTPAdapter):
-    """Connects from an address."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        super().init_poolmanager(*args, source_address=(self._source, 0), **kwargs)
 
 
 def _name_once(case: "Case[Any]") -> None:
