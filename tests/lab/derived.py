@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from ground2cloud.haproxy import maps
 from ground2cloud.haproxy.maps import Entries
-from ground2cloud.haproxy.routes import Endpoint, RouterSettings
+from ground2cloud.haproxy.routes import Backend, Endpoint, RouterSettings
 from ground2cloud.haproxy.runtime import Runtime
 from ground2cloud.haproxy.wire import RuntimeSocketError
 from ground2cloud.registry.records import SLOTS
 from ground2cloud.registry.store import Registry
-from ground2cloud.roles.gateway import derive
 
 
 class Derived(NamedTuple):
@@ -45,12 +44,16 @@ def in_force(directory: Path) -> Derived:
 
 
 def wanted(registry: Registry) -> Derived:
-    """What should be."""
-    registrations = registry.registrations()
-    entries = maps.entries(SLOTS, derive.backends(registrations, frozenset()), [])
-    grants = derive.key_grants(registrations)
-    keys = sorted(f"{grant.key} g2c-{grant.registration}" for grant in grants)
-    return Derived(keys, entries[maps.NAMES], _without_slots(entries[maps.ROUTES]))
+    """What should be, worked out without the gateway's own derivation."""
+    active = [each for each in registry.registrations() if each.revoked_at is None]
+    backends = [
+        Backend(each.id, service.name, service.kind, service.port, ())
+        for each in active
+        for service in each.services
+    ]
+    entries = maps.entries(SLOTS, backends, [])
+    keys = [f"{key} g2c-{each.id}" for each in active for key in (each.key, each.next_key) if key]
+    return Derived(sorted(keys), entries[maps.NAMES], _without_slots(entries[maps.ROUTES]))
 
 
 def _without_slots(routes: Entries) -> Entries:
