@@ -34,6 +34,9 @@ CHECK_TIMEOUT = 15.0
 LAST_WORDS = 1.0
 """Seconds to wait for the end of stderr after the exit: a descendant may hold the pipe open."""
 
+HEARD_WITHIN = (1.0, 2.0, 4.0, 8.0)
+"""Seconds to wait for a child's word that it heard its reload signal, before it is sent again."""
+
 REQUESTED = Verdict(Outcome.REQUESTED, "stopped", "stopped as asked")
 
 
@@ -63,6 +66,7 @@ class Run:
         self._asked = asyncio.Event()
         self._doubt = asyncio.Event()
         self._proven = asyncio.Event()
+        self._line = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -93,8 +97,29 @@ class Run:
         alive = self._process is not None and self._process.returncode is None
         if prepared.changed and number is not None and alive and not self._asked.is_set():
             assert self._process is not None
-            tell_process(self._process, number)
+            return await self._tell(self._process, number)
         return None
+
+    async def _tell(self, process: asyncio.subprocess.Process, number: int) -> Verdict | None:
+        """Signal until the process says that it heard it.
+
+        A program that reloads by running itself anew (sshd, HAProxy) hears nothing for a moment.
+        """
+        reloads = self._spec.reloads
+        if reloads is None:
+            tell_process(process, number)
+            return None
+        before = reloads()
+        for patience in HEARD_WITHIN:
+            tell_process(process, number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    while reloads() == before:
+                        self._line.clear()
+                        await self._line.wait()
+                return None
+        message = "it does not say that it reads its new files"
+        return Verdict(Outcome.TRANSIENT, "reload-unheard", message)
 
     async def live(self) -> Verdict:
         """Run to the end; answer why it ended."""
@@ -177,6 +202,7 @@ class Run:
         assert self.observer is not None
         try:
             ready = self.observer.line(line)
+            self._line.set()
             self._on_line(line)
         except Exception:  # noqa: BLE001 - a defect in understanding must not end the tunnel
             # A reader that dies would leave the pipe undrained and stall the tunnel.

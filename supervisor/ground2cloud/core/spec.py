@@ -120,6 +120,8 @@ class ChildSpec:
         env: added to the environment of the supervisor.
         reload_signal: what tells the living process to read its files again (POSIX); None where it
             can't.
+        reloads: how often it has said that it heard that signal, counted by `observe`'s listener;
+            the signal is repeated until it says so. None where it says nothing.
     """
 
     name: str
@@ -129,3 +131,4 @@ class ChildSpec:
     refused: Callable[[str], Verdict] = bad_files
     env: Mapping[str, str] = field(default_factory=dict)
     reload_signal: int | None = None
+    reloads: Callable[[], int] | None = None

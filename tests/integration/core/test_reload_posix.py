@@ -37,6 +37,21 @@ if "bad" in text:
 """
 
 
+DEAF = """
+import signal, sys, time
+def read(*_):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    print("has", open(sys.argv[1]).read(), file=sys.stderr, flush=True)
+    time.sleep(0.5)
+    signal.signal(signal.SIGHUP, read)
+print("READY", file=sys.stderr, flush=True)
+read()
+while True:
+    time.sleep(1)
+"""
+"""Hears no signal for half a second behind each reading, as sshd and HAProxy do for less."""
+
+
 class Files:
     """What the child shall read next, and where; `checks` counts what was checked."""
 
@@ -45,13 +60,15 @@ class Files:
         self.candidate = directory / "candidate"
         self.wanted = "one"
         self.prepared = 0
+        self.script = READER
+        self.reloads = 0
 
     async def prepare(self) -> Prepared:
         self.prepared += 1
         wanted = self.wanted
         write_atomic(self.candidate, wanted)
         return Prepared(
-            argv=(sys.executable, "-c", READER, str(self.good)),
+            argv=(sys.executable, "-c", self.script, str(self.good)),
             check_argv=(sys.executable, "-c", CHECK, str(self.candidate)),
             changed=not self.good.exists() or self.good.read_text() != wanted,
             install=lambda: self.candidate.replace(self.good) and None,
@@ -61,10 +78,22 @@ class Files:
         return ChildSpec(
             name="child",
             prepare=self.prepare,
-            observe=FakeObserver,
+            observe=lambda: Counting(self),
             limits=QUICK,
             reload_signal=signal.SIGHUP,
+            reloads=(lambda: self.reloads) if self.script == DEAF else None,
         )
+
+
+class Counting(FakeObserver):
+    """Counts how often the child has read its file."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def line(self, text: str) -> bool:
+        self._files.reloads += text.startswith("has ")
+        return super().line(text)
 
 
 @pytest.fixture
@@ -175,3 +204,21 @@ async def test_new_files_free_a_child_that_is_blocked_by_bad_ones(
     assert await watched.supervisor.reload("child") is None
     await until(watched, "ready", 2)
     await heard(watched, "has two")
+
+
+async def test_a_signal_is_never_lost_on_a_child_that_does_not_hear_for_a_moment(
+    files: Files,
+) -> None:
+    files.script = DEAF
+    it = Watched()
+    it.supervisor.start(files.spec())
+    try:
+        await until(it, "ready")
+        await heard(it, "has one")
+        for wanted in ("two", "three"):
+            files.wanted = wanted
+            assert await it.supervisor.reload("child") is None
+            assert it.lines[-1] == f"has {wanted}"
+        assert it.states[-1] == "ready"
+    finally:
+        await it.supervisor.close()

@@ -80,6 +80,7 @@ class SshdChild:
             limits=self._limits,
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
+            reloads=lambda: self.rounds,
         )
 
     def write_keys(self, grants: Collection[KeyGrant]) -> bool:

@@ -101,6 +101,7 @@ class Router:
         self._reloaded: asyncio.Future[Verdict | None] | None = None
         self._known: dict[str, maps.Entries] = {}
         self._loads = 0
+        self._reloads = 0
 
     def spec(self) -> ChildSpec:
         """How the supervisor runs it."""
@@ -111,6 +112,7 @@ class Router:
             limits=self._limits,
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
+            reloads=lambda: self._reloads,
         )
 
     async def prepare(self) -> Prepared:
@@ -299,6 +301,7 @@ class Router:
                     await asyncio.sleep(_LOOK)
 
     def _on_reload(self, good: bool) -> None:  # noqa: FBT001 - the observer's signature
+        self._reloads += 1
         verdict = None if good else self._observer.not_loaded()
         if verdict is None:
             self._loaded()
