@@ -5,12 +5,10 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.lab.calling import WEB, Caller, calling, do, register
-from tests.lab.editing import edit
+from tests.lab.calling import WEB, Caller, calling, change, do, register
 from tests.lab.gateway import GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
@@ -33,16 +31,6 @@ def gateway(running: GatewayLab) -> Iterator[GatewayLab]:
     running.http_port = port
     running.config.write_text(good)
     assert do(running, "reload")[0] == 0
-
-
-def change(lab: GatewayLab, **sections: dict[str, Any]) -> None:
-    """Change these keys in the file, and do nothing else."""
-
-    def merge(tables: dict[str, Any]) -> None:
-        for name, section in sections.items():
-            tables[name] = {**tables.get(name, {}), **section}
-
-    edit(lab.config, merge)
 
 
 def pids(gateway: GatewayLab) -> dict[str, int | None]:

@@ -6,9 +6,11 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ground2cloud.cli import main
 from ground2cloud.config.model import Kind
+from tests.lab.editing import edit
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -33,6 +35,16 @@ def register(gateway: GatewayLab) -> LabAgent:
     code, join = do(gateway, "invite")
     assert code == 0, join
     return gateway.register(WEB, join=join)
+
+
+def change(lab: GatewayLab, **sections: dict[str, Any]) -> None:
+    """Change these keys in the file, and do nothing else."""
+
+    def merge(tables: dict[str, Any]) -> None:
+        for name, section in sections.items():
+            tables[name] = {**tables.get(name, {}), **section}
+
+    edit(lab.config, merge)
 
 
 class Caller:
