@@ -1,12 +1,11 @@
 """The real program as a subprocess, and the configuration it runs on."""
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import tomli_w
@@ -14,7 +13,8 @@ import tomli_w
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.web.client import ApiClient
 from ground2cloud.web.messages import Status
-from tests.lab.processes import descendants, is_alive, kill_all
+from tests.lab.processes import descendants
+from tests.lab.running import Running
 from tests.lab.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -65,11 +65,8 @@ def write_config(
     return path
 
 
-class Agent:
-    """`ground2cloud run --config FILE`; use it as a context manager, or start and stop it.
-
-    Leaving the context ends it hard with all its children, so a failed test leaves nothing; a test
-    that cares how it ends calls `stop`.
+class Agent(Running):
+    """`ground2cloud run --config FILE`; see `Running`.
 
     Args:
         config: its agent.toml, which names its log file.
@@ -78,38 +75,7 @@ class Agent:
 
     def __init__(self, config: Path, env: Mapping[str, str] | None = None) -> None:
         self.config = config
-        self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    @property
-    def pid(self) -> int:
-        """Process id of the supervisor."""
-        assert self._process is not None, "the agent was not started"
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        return self._process.poll() if self._process else None
-
-    def start(self) -> None:
-        """Start it, and don't wait for anything."""
-        assert self._process is None or self._process.poll() is not None, "it runs already"
-        with self._stderr.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                self._argv("run"),
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                env=self._environment(),
-            )
+        super().__init__(self._argv("run"), config.with_name("agent.stderr"), env)
 
     def wait_ready(self, timeout: float = 40.0) -> Status:
         """Wait until every service is up and every lane ready; return that status."""
@@ -129,41 +95,8 @@ class Agent:
             raise
 
     def stop(self, *, within: float = STOP_WITHIN, by: int = signal.SIGTERM) -> None:
-        """Ask it to end, with this signal.
-
-        Raises:
-            AssertionError: it took longer than `within` seconds, its exit code is not 0, or it left
-                a child behind.
-        """
-        assert self._process is not None, "the agent was not started"
-        children = descendants(self.pid)
-        self._process.send_signal(by)
-        try:
-            code = self._process.wait(within)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(
-                f"no end within {within:g} s of signal {by}:\n{self.stderr_text()}"
-            ) from None
-        left = [child for child in children if is_alive(child)]
-        kill_all(left)
-        assert code == 0, f"ended with {code}:\n{self.stderr_text()}"
-        assert not left, f"left behind: {left}"
-
-    def kill(self) -> None:
-        """End it with SIGKILL, and whatever children it leaves."""
-        if self._process is None:
-            return
-        children = descendants(self.pid) if self.exit_code is None else []
-        self._process.kill()
-        self._process.wait()
-        kill_all(children)
-
-    def crash(self) -> None:
-        """End it alone with SIGKILL, and leave its children to their fate."""
-        assert self._process is not None, "the agent was not started"
-        self._process.kill()
-        self._process.wait()
+        """Ask it to end, and see that it does as `run` promises."""
+        super().stop(within=within, by=by)
 
     def cli(self, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Run `ground2cloud ARGUMENTS --config FILE` to its end, whatever its exit code."""
@@ -199,20 +132,9 @@ class Agent:
         path = self.config.parent / "agent.log"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def stderr_text(self) -> str:
-        """Return what all its runs wrote to stdout and stderr."""
-        return self._stderr.read_text("utf-8", "replace")
-
-    @property
-    def _stderr(self) -> Path:
-        return self.config.parent / "agent.stderr"
-
     def _argv(self, command: str, *arguments: str) -> list[str]:
         program = [sys.executable, "-m", "ground2cloud", command]
         return [*program, "--config", str(self.config), *arguments]
-
-    def _environment(self) -> dict[str, str]:
-        return {**os.environ, **(self._env or {})}
 
 
 def _name(process: psutil.Process) -> str:

@@ -23,7 +23,8 @@ from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
 from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port, free_range
-from tests.lab.processes import descendants, is_alive, kill_all, run
+from tests.lab.processes import run
+from tests.lab.running import Running
 from tests.lab.waiting import wait_until
 
 PROGRAM = [sys.executable, "-m", "ground2cloud"]
@@ -38,10 +39,8 @@ class Response(NamedTuple):
     body: str
 
 
-class GatewayLab:
-    """`ground2cloud gateway run` on loopback; use it as a context manager, or start and stop it.
-
-    Leaving the context ends it hard with all its children, so a failed test leaves nothing.
+class GatewayLab(Running):
+    """`ground2cloud gateway run` on loopback; see `Running`.
 
     Args:
         directory: short and private (see `places`).
@@ -51,8 +50,8 @@ class GatewayLab:
     def __init__(self, directory: Path, **sections: dict[str, Any]) -> None:
         self.directory = directory
         self.config = directory / "gateway.toml"
+        super().__init__(self.command("run"), directory / "gateway.stderr")
         self.ssh_port, self.http_port, self.backchannel_port = free_port(), free_port(), free_port()
-        self._process: subprocess.Popen[bytes] | None = None
         first_port, last_port = free_range()
         tables: dict[str, dict[str, Any]] = {
             "gateway": {"host": "127.0.0.1", "user": pwd.getpwuid(os.getuid()).pw_name},
@@ -74,9 +73,6 @@ class GatewayLab:
         self.wait_ready()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
     # Its life
 
     @property
@@ -85,22 +81,11 @@ class GatewayLab:
         assert self._process is not None, "the gateway was not started"
         return self._process.pid
 
-    def start(self) -> None:
-        """Start it, and don't wait for anything."""
-        with self._stderr.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                self.command("run"),
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-            )
-
     def wait_ready(self, timeout: float = 30.0) -> GatewayStatus:
         """Wait until sshd and the router are up."""
 
         def ready() -> GatewayStatus | None:
-            assert self._process is not None
-            code = self._process.poll()
+            code = self.exit_code
             assert code is None, f"the gateway ended with {code}:\n{self.stderr_text()}"
             status = self.status()
             up = [child.name for child in status.children if child.state == "ready"]
@@ -112,39 +97,9 @@ class GatewayLab:
             error.add_note(f"the gateway said:\n{self.stderr_text()}")
             raise
 
-    def stop(self, within: float = 8.0) -> None:
-        """Ask it to end (SIGTERM).
-
-        Raises:
-            AssertionError: it took too long, its exit code is not 0, or it left a process behind.
-        """
-        assert self._process is not None, "the gateway was not started"
-        below = descendants(self.pid)
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            code = self._process.wait(within)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"no end within {within:g} s:\n{self.stderr_text()}") from None
-        left = [process for process in below if is_alive(process)]
-        kill_all(left)
-        assert code == 0, f"ended with {code}:\n{self.stderr_text()}"
-        assert not left, f"left behind: {left}"
-
-    def kill(self) -> None:
-        """End it with SIGKILL, and whatever it leaves."""
-        if self._process is None:
-            return
-        below = descendants(self.pid) if self._process.poll() is None else []
-        self._process.kill()
-        self._process.wait()
-        kill_all(below)
-
-    def crash(self) -> None:
-        """End it alone with SIGKILL, and leave its children to their fate."""
-        assert self._process is not None, "the gateway was not started"
-        self._process.kill()
-        self._process.wait()
+    def stop(self, *, within: float = 8.0, by: int = signal.SIGTERM) -> None:
+        """Ask it to end."""
+        super().stop(within=within, by=by)
 
     # Its operator
 
@@ -192,10 +147,6 @@ class GatewayLab:
         """Return its log."""
         return (self.directory / "gateway.log").read_text("utf-8", "replace")
 
-    def stderr_text(self) -> str:
-        """Return what all its runs wrote to stdout and stderr."""
-        return self._stderr.read_text("utf-8", "replace")
-
     # Its agents and callers
 
     def register(self, *services: tuple[str, Kind], join: str | None = None) -> "LabAgent":
@@ -217,10 +168,6 @@ class GatewayLab:
             raise ConnectionError(repr(error)) from error
         finally:
             connection.close()
-
-    @property
-    def _stderr(self) -> Path:
-        return self.directory / "gateway.stderr"
 
 
 class LabAgent:
