@@ -18,7 +18,7 @@ _LIMIT = 300
 @click.command()
 @common_options
 def demo() -> int:
-    """See all of it on this machine: a gateway, an agent, applications, a caller.
+    """Show all of it on this machine, with a gateway of its own.
 
     Everything is real (ssh, sshd, HAProxy, PostgreSQL where its server is installed), listens on
     loopback only, has its files in a temporary directory and is gone at the end. Takes about 10
