@@ -9,7 +9,8 @@ CONFIGURATION_NAME = "agent.toml"
 LOG_NAME = "agent.log"
 GATEWAY_NAME = "gateway.toml"
 GATEWAY_LOG_NAME = "gateway.log"
-_GATEWAY = "gateway"
+GATEWAY = "gateway"
+"""Its files are a gateway's where those of an agent are those of an instance."""
 
 INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """What a further agent of one machine may be called; its configuration is `NAME.toml`."""
@@ -33,7 +34,7 @@ class Directories(NamedTuple):
 
     def of_gateway(self) -> "Directories":
         """Answer with those of a gateway of the same user: below ours, which is the agent's."""
-        state = self.state / _GATEWAY
+        state = self.state / GATEWAY
         return Directories(self.configuration, state, state / "run", self.logs)
 
 

@@ -1,5 +1,6 @@
 """Steps that are the same for every manager that runs the service as an account of its own."""
 
+from ground2cloud.config.directories import APPLICATION
 from ground2cloud.service.context import Context
 from ground2cloud.service.plan import Directory, Own, RemoveAccount, RemoveTree, Step
 
@@ -11,10 +12,10 @@ def owners(context: Context) -> tuple[Step, ...]:
 
     The key is the account's own and nobody else's, or ssh would not take it. Root may use it too.
     """
-    user = context.user
+    user, group = context.user, context.group or context.user
     return (
-        Directory(context.directories.configuration, 0o750, _ROOT, user),
-        *(Own(path, 0o640, _ROOT, user) for path in (context.config, *context.readable)),
+        Directory(context.directories.configuration, 0o750, _ROOT, group),
+        *(Own(path, 0o640, _ROOT, group) for path in (context.config, *context.readable)),
         *(Own(path, 0o600, user, user) for path in context.keys),
     )
 
@@ -36,9 +37,14 @@ def purge(context: Context) -> tuple[Step, ...]:
     directory, the account while anything is its own.
     """
     configuration, state, run, logs = context.directories
-    first = context.directories.state.name.removesuffix(f"-{context.instance}")
+    first = state.name.removesuffix(context.name.removeprefix(APPLICATION))
+    group = context.group or context.user
     return (
         *(RemoveTree(path) for path in (context.config, state, run, logs)),
         RemoveTree(configuration, unless=str(configuration / "*.toml")),
-        RemoveAccount(context.user, unless=str(state.with_name(f"{first}*"))),
+        # The group is shared with others; so is an account that is called like it.
+        *(
+            RemoveAccount(name, unless=str(state.with_name(f"{first}*")) if name == group else "")
+            for name in dict.fromkeys((context.user, group))
+        ),
     )

@@ -16,8 +16,9 @@ class Context:
 
     `program` is the beginning of the command (`/opt/ground2cloud/bin/ground2cloud`, or a Python and
     `-m ground2cloud`). `instance` is empty for the first agent of a machine. `user` is the account
-    it runs as. `keys` are the private keys that its configuration names, as far as they are in the
-    configuration's directory; `readable` is what else is read there.
+    it runs as, `group` the group that may read its configuration. `keys` are the private keys that
+    its configuration names, as far as they are in the configuration's directory; `readable` is what
+    else is read there. `gateway` says that it is no agent.
     """
 
     program: tuple[str, ...]
@@ -27,15 +28,19 @@ class Context:
     instance: str = ""
     keys: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    gateway: bool = False
+    group: str = ""
 
     @property
     def name(self) -> str:
         """`ground2cloud`, or `ground2cloud-INSTANCE`."""
-        return f"{APPLICATION}-{self.instance}" if self.instance else APPLICATION
+        part = "gateway" if self.gateway else self.instance
+        return f"{APPLICATION}-{part}" if part else APPLICATION
 
     def command(self, name: str) -> tuple[str, ...]:
-        """Answer with the command line of `ground2cloud NAME` on this configuration."""
-        return (*self.program, name, "--config", str(self.config))
+        """Answer with the command line of `ground2cloud [gateway] NAME` on this configuration."""
+        words = ("gateway", name) if self.gateway else (name,)
+        return (*self.program, *words, "--config", str(self.config))
 
     def file(
         self,
@@ -63,6 +68,7 @@ class Context:
             "program": self.program,
             "config": self.config,
             "user": self.user,
+            "group": self.group or self.user,
             "instance": self.instance,
             "name": self.name,
             "run_command": self.command("run"),

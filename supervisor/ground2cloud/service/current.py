@@ -1,24 +1,31 @@
 """The service that this very installation of the program would be."""
 
+import contextlib
 import sys
 from pathlib import Path
 
 import ground2cloud
 from ground2cloud.config import places
 from ground2cloud.config.directories import (
+    APPLICATION,
     CONFIGURATION_NAME,
+    GATEWAY,
+    GATEWAY_NAME,
     INSTANCE,
     Directories,
     personal,
 )
-from ground2cloud.config.load import load_agent
-from ground2cloud.config.locations import locate
+from ground2cloud.config.load import load_agent, load_gateway
+from ground2cloud.config.locations import locate, locate_gateway
 from ground2cloud.errors import ConfigError, Ground2CloudError
 from ground2cloud.service import system
 from ground2cloud.service.context import Context
 
 _FIRST = CONFIGURATION_NAME.removesuffix(".toml")
 _DEFAULT_KEY = "id_ed25519"
+
+GATEWAY_ACCOUNT = f"{APPLICATION}-{GATEWAY}"
+"""The account of a gateway whose configuration names none. Not the agent's, which has no shell."""
 
 
 def context(instance: str = "", *, personally: bool = False) -> Context:
@@ -27,10 +34,10 @@ def context(instance: str = "", *, personally: bool = False) -> Context:
     Raises:
         Ground2CloudError: the name of the instance can't be one.
     """
-    if instance and (not INSTANCE.fullmatch(instance) or instance == _FIRST):
+    if instance and (not INSTANCE.fullmatch(instance) or instance in {_FIRST, GATEWAY}):
         raise Ground2CloudError(
             f'an instance can\'t be called "{instance}"',
-            "take up to 32 lower-case letters, digits, - and _, and not the word agent",
+            "take up to 32 lower-case letters, digits, - and _, and not agent or gateway",
         )
     directories = personal() if personally else places.service()
     config = directories.configuration / (f"{instance}.toml" if instance else CONFIGURATION_NAME)
@@ -44,6 +51,32 @@ def context(instance: str = "", *, personally: bool = False) -> Context:
         instance=instance,
         keys=keys,
         readable=readable,
+    )
+
+
+def gateway_context() -> Context:
+    """Describe the gateway of this machine as a service that runs this program.
+
+    It runs as the account that its configuration names. The group is the agent's, so that both may
+    be on one machine and read what is theirs in the one directory of configurations.
+    """
+    directories = places.service().of_instance(GATEWAY)
+    config = directories.configuration / GATEWAY_NAME
+    user, readable = GATEWAY_ACCOUNT, tuple[Path, ...]()
+    with contextlib.suppress(ConfigError):
+        found = load_gateway(config)
+        user = found.gateway.user or user
+        certificate = locate_gateway(found, config, {}).certificate
+        if certificate is not None and certificate.parent == directories.configuration:
+            readable = (certificate,)
+    return Context(
+        program=program(),
+        config=config,
+        directories=directories,
+        user=user,
+        group=APPLICATION,
+        readable=readable,
+        gateway=True,
     )
 
 

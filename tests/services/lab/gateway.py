@@ -3,6 +3,7 @@
 Each line is a JSON list, and so is answered with a JSON object. The end of stdin ends it all.
 """
 
+import http.client
 import json
 import sys
 
@@ -20,6 +21,8 @@ def answer(sshd: ThrowawaySshd, request: list[str | int]) -> dict[str, object]:
                 return {"body": http_get(port)}
             except OSError as error:
                 return {"error": repr(error)}
+        case ["route", str(route), str(key)]:
+            return {"body": through_router(route, key)}
         case ["allow", str(key)]:
             with (sshd.directory / "authorized_keys").open("a") as file:
                 file.write(f"{key}\n")
@@ -27,6 +30,20 @@ def answer(sshd: ThrowawaySshd, request: list[str | int]) -> dict[str, object]:
         case ["free_port"]:
             return {"port": free_port()}
     raise ValueError(request)
+
+
+def through_router(route: str, key: str) -> str:
+    """Ask through the router of a machine's gateway, at port 80; answer what came of it."""
+    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
+    try:
+        headers = {"Ground2Cloud-Route": route, "Ground2Cloud-Key": key}
+        connection.request("GET", "/", headers=headers)
+        answer = connection.getresponse()
+        return answer.headers.get("Ground2Cloud-Error") or answer.read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
+    finally:
+        connection.close()
 
 
 def main() -> None:

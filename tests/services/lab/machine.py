@@ -282,6 +282,10 @@ class Gateway:
             raise ConnectionError(answer["error"])
         return str(answer["body"])
 
+    def route(self, route: str, key: str) -> str:
+        """Ask through the router of the gateway that a machine runs; return what came of it."""
+        return str(self._ask("route", route, key)["body"])
+
     def allow(self, public_key: str) -> None:
         """Let a further key in."""
         self._ask("allow", public_key)

@@ -25,11 +25,19 @@ def test_an_instance_has_a_configuration_and_places_of_its_own() -> None:
     assert found.name == "ground2cloud-berlin"
 
 
+def test_a_gateway_has_places_of_its_own_beside_the_agents() -> None:
+    found = current.gateway_context()
+    assert found.config == places.service().configuration / "gateway.toml"
+    assert found.directories == places.service().of_instance("gateway")
+    assert found.name == "ground2cloud-gateway"
+    assert found.command("run")[-4:] == ("gateway", "run", "--config", str(found.config))
+
+
 def test_a_persons_service_has_the_persons_places() -> None:
     assert current.context(personally=True).directories == personal()
 
 
-@pytest.mark.parametrize("name", ["agent", "Berlin", "a b", "../x", "-x", "x" * 33, "ü", "x\n"])
+@pytest.mark.parametrize("name", ["agent", "gateway", "Berlin", "a b", "../x", "-x", "x" * 33, "ü", "x\n"])
 def test_a_name_that_is_no_good_for_files_and_units_is_refused(name: str) -> None:
     with pytest.raises(Ground2CloudError, match="an instance can't be called"):
         current.context(name)

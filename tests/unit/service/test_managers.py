@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 import pytest
 
+from ground2cloud.errors import Ground2CloudError
 from ground2cloud.service import managers, plan
 from ground2cloud.service.managers.systemd import exec_word
 from ground2cloud.service.plan import File, Remove, RemoveAccount, RemoveTree, Run
@@ -48,6 +49,15 @@ class TestEveryManager:
         written = {step.path for step in plan.install(service) if isinstance(step, File)}
         removed = {step.path for step in plan.uninstall(service) if isinstance(step, Remove)}
         assert written <= removed
+
+
+@pytest.mark.parametrize("name", managers.names())
+def test_a_manager_that_can_not_run_a_gateway_says_so(name: str) -> None:
+    if name == "systemd":
+        managers.require_gateways(name)
+        return
+    with pytest.raises(Ground2CloudError, match=f"can't be a service of {name}, only of systemd"):
+        managers.require_gateways(name)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -13,6 +13,9 @@ from ground2cloud.service.context import Context
 from ground2cloud.service.detect import detect
 from ground2cloud.service.plan import Service
 
+FOR_GATEWAYS = ("systemd",)
+"""The managers of which a gateway can be a service: it needs ports below 1024 and is not root."""
+
 
 class Manager(Protocol):
     """What a module of this package offers."""
@@ -46,6 +49,20 @@ def find(name: str | None) -> str:
             f"--manager names one of: {known}",
         )
     return chosen
+
+
+def require_gateways(name: str) -> None:
+    """Make sure that a gateway can be a service of this manager.
+
+    Raises:
+        Ground2CloudError: it can't.
+    """
+    if name not in FOR_GATEWAYS:
+        raise Ground2CloudError(
+            f"a gateway can't be a service of {name}, only of {', '.join(FOR_GATEWAYS)}",
+            "start `ground2cloud gateway run` as root by any means that this machine has:"
+            " it becomes the account that gateway.toml names",
+        )
 
 
 def get(name: str) -> Manager:

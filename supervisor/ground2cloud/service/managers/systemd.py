@@ -1,4 +1,4 @@
-"""systemd: a unit for the agent, a template unit for instances, an account by sysusers.d."""
+"""systemd: a unit for the agent, a template unit for instances, one for the gateway, accounts."""
 
 from pathlib import Path
 
@@ -14,22 +14,25 @@ ACCOUNT = Path("/etc/sysusers.d/ground2cloud.conf")
 DROP_INS = ("dynamic-user", "ip-allow-list", "key-credential", "newer-systemd")
 """Templates of drop-ins that a person may put beside the unit."""
 
+GATEWAYS = ("newer-systemd",)
+"""Those of them that suit a gateway."""
+
 
 def service(context: Context) -> Service:
-    """Describe the unit `ground2cloud.service`, or `ground2cloud@INSTANCE.service`."""
+    """Describe the unit `ground2cloud.service`, `ground2cloud@INSTANCE.service` or the gateway's.
+
+    That is `ground2cloud-gateway.service`.
+    """
     instance = context.instance
-    unit = f"{APPLICATION}@{instance}.service" if instance else f"{APPLICATION}.service"
-    file = _unit_file(context)
-    account = context.file(
-        ACCOUNT, "systemd/sysusers.conf.j2", home=context.directories.state.with_name(APPLICATION)
-    )
+    unit = f"{APPLICATION}@{instance}.service" if instance else f"{context.name}.service"
+    file, account = _unit_file(context), _account_file(context)
     state = context.directories.state.with_name(f"{APPLICATION}*")
-    config = ("--config", str(context.config)) if instance else ()
     others = {file.path: f"{UNITS}/*.wants/{APPLICATION}@*.service"} if instance else {}
+    shared = {} if context.gateway else {account.path: str(state), **others}
     return Service(
         unit=unit,
         files=(account, file),
-        prepare=(Run(("systemd-sysusers", str(ACCOUNT))), *common.owners(context)),
+        prepare=(Run(("systemd-sysusers", str(account.path))), *common.owners(context)),
         register=(systemctl("daemon-reload"), systemctl("enable", "--quiet", unit)),
         start=systemctl("start", unit),
         restart=systemctl("restart", unit),
@@ -41,17 +44,26 @@ def service(context: Context) -> Service:
         ),
         status=systemctl("status", "--no-pager", "--lines=0", unit),
         # The account stays as long as there is anything that belongs to it.
-        shared={ACCOUNT: str(state), **others},
+        shared=shared,
         purge=(RemoveTree(UNITS / f"{unit}.d"), *common.purge(context)),
-        extras=tuple(_drop_in(context, unit, name) for name in DROP_INS),
+        extras=tuple(
+            _drop_in(context, unit, name) for name in (GATEWAYS if context.gateway else DROP_INS)
+        ),
         advice={
-            "state": " ".join(("ground2cloud status", *config)),
+            "state": _state_command(context),
             "start": f"systemctl start {unit}",
             "stop": f"systemctl stop {unit}",
             "restart": f"systemctl restart {unit}",
             "log": f"journalctl -u {unit} -f",
         },
     )
+
+
+def _state_command(context: Context) -> str:
+    if context.gateway:
+        return "ground2cloud gateway status"
+    config = ("--config", str(context.config)) if context.instance else ()
+    return " ".join(("ground2cloud status", *config))
 
 
 def systemctl(
@@ -98,7 +110,24 @@ FILTERS = {"value": lambda text: str(text).replace("%", "%%")}
 """How a value is written that is no command: `%` begins a specifier there too."""
 
 
+def _account_file(context: Context) -> File:
+    if context.gateway:
+        return context.file(
+            ACCOUNT.with_name(f"{context.name}.conf"), "systemd/gateway-sysusers.conf.j2"
+        )
+    home = context.directories.state.with_name(APPLICATION)
+    return context.file(ACCOUNT, "systemd/sysusers.conf.j2", home=home)
+
+
 def _unit_file(context: Context) -> File:
+    if context.gateway:
+        return context.file(
+            UNITS / f"{context.name}.service",
+            "systemd/gateway.service.j2",
+            filters=FILTERS,
+            exec_start=exec_line(context, "run"),
+            exec_reload=exec_line(context, "reload"),
+        )
     template = bool(context.instance)
     return context.file(
         UNITS / (f"{APPLICATION}@.service" if template else f"{APPLICATION}.service"),
