@@ -37,7 +37,9 @@ def test_a_persons_service_has_the_persons_places() -> None:
     assert current.context(personally=True).directories == personal()
 
 
-@pytest.mark.parametrize("name", ["agent", "gateway", "Berlin", "a b", "../x", "-x", "x" * 33, "ü", "x\n"])
+@pytest.mark.parametrize(
+    "name", ["agent", "gateway", "Berlin", "a b", "../x", "-x", "x" * 33, "ü", "x\n"]
+)
 def test_a_name_that_is_no_good_for_files_and_units_is_refused(name: str) -> None:
     with pytest.raises(Ground2CloudError, match="an instance can't be called"):
         current.context(name)

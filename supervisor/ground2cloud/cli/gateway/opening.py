@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ground2cloud.registry.store import Registry
 
 _LIMIT = 1000
-_EXTRA = ("cryptography", "prometheus_client", "sqlalchemy")
+_EXTRA = ("alembic", "cryptography", "prometheus_client", "sqlalchemy")
 
 
 class MissingPackagesError(Ground2CloudError):

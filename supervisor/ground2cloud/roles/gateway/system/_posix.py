@@ -17,6 +17,7 @@ from ground2cloud.roles.gateway.system.error import AccountError
 assert sys.platform != "win32"
 
 _PRIVILEGED = 1024
+_USUAL = "ground2cloud-gateway"
 _MARK = "GROUND2CLOUD_BECAME"
 
 
@@ -44,8 +45,7 @@ def must_change(user: str | None) -> bool:
     if user is None:
         raise AccountError(
             "a gateway does not run as root unless it is told which account to become",
-            'set user in [gateway], such as user = "ground2cloud"'
-            " (useradd --system --create-home --shell /bin/sh ground2cloud)",
+            f'set user in [gateway], such as user = "{_USUAL}" ({_how_to_make(_USUAL)})',
         )
     return user != "root"
 
@@ -131,8 +131,12 @@ def _entry(user: str) -> pwd.struct_passwd:
     except KeyError:
         raise AccountError(
             f"there is no account {user}",
-            f"useradd --system --create-home --shell /bin/sh {user}",
+            _how_to_make(user),
         ) from None
+
+
+def _how_to_make(user: str) -> str:
+    return f"useradd --system --home-dir /var/lib/{user} --shell /bin/sh {user}"
 
 
 def _require_readable(user: str) -> None:
