@@ -1,6 +1,8 @@
 """A real PostgreSQL for one test: Debian's, in a directory of its own, on a free loopback port."""
 
+import os
 import signal
+import subprocess
 
 from tests.lab.database import ThrowawayServer, find_program, run_client
 
@@ -49,4 +51,16 @@ class Postgres(ThrowawayServer):
             [*psql, *where, "-v", "ON_ERROR_STOP=1", "-c", sql, "postgres"],
             timeout,
             PGCONNECT_TIMEOUT="5",
+        )
+
+    def bench(self, *options: str, port: int | None = None) -> "subprocess.Popen[str]":
+        """Start pgbench against this server, or a port that leads to it."""
+        where = ["-h", "127.0.0.1", "-p", str(port or self.port), "-U", "postgres"]
+        return subprocess.Popen(
+            [find_program("pgbench", DEBIAN), *where, *options, "postgres"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         )

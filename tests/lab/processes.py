@@ -53,6 +53,17 @@ def end_child(
         return child.wait()
 
 
+def ended(process: "subprocess.Popen[str]", code: int = 0, timeout: float = 120) -> tuple[str, str]:
+    """Wait for the end of a process, with this exit code; return what it wrote to its pipes."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+    assert process.returncode == code, f"ended with {process.returncode}: {out}\n{err}"
+    return out, err
+
+
 def listens(pid: int, port: int) -> bool:
     """Tell whether process `pid` itself listens on TCP `port`; sees only processes of one's own."""
     try:
