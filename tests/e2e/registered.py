@@ -1,7 +1,5 @@
 """Fixtures and words of the tests of registered agents, against `SmallGateway`."""
 
-import contextlib
-import io
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 import tomli_w
 
-from ground2cloud.cli import main
 from tests.lab.agent import Agent
+from tests.lab.command import run_here
 from tests.lab.httpapp import HttpApp
 from tests.lab.small_gateway import SLOTS, SmallGateway
 from tests.lab.waiting import http_get
@@ -63,11 +61,8 @@ class Ended(NamedTuple):
 
 
 def cli(agent: Agent, *words: str) -> Ended:
-    """Run a command in this process: a new one spends a second on its imports."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([*words, "--config", str(agent.config)])
-    return Ended(code, out.getvalue(), err.getvalue())
+    """Run a command in this process."""
+    return Ended(*run_here(agent.config, *words))
 
 
 def register(agent: Agent, gateway: SmallGateway, *options: str) -> str:

@@ -12,7 +12,7 @@ from ground2cloud.config.model import Kind
 from tests.lab.agent import Agent
 from tests.lab.gateway import GatewayLab, Response
 from tests.lab.httpapp import HttpApp
-from tests.lab.joined import Application, join, unregistered
+from tests.lab.joined import Application, number_of, unregistered
 from tests.lab.places import short_directory
 from tests.lab.waiting import wait_until
 
@@ -39,6 +39,13 @@ def ask(gateway: GatewayLab, route: str, key: str) -> Response:
 
 def reached(gateway: GatewayLab, route: str, key: str) -> None:
     wait_until(lambda: ask(gateway, route, key).status == 200, timeout=25, what=f"{route} reached")
+
+
+def join(gateway: GatewayLab, agent: Agent) -> int:
+    """Register the agent; answer its number."""
+    done = agent.cli("register", gateway.do("invite", "--name", "office"))
+    assert done.returncode == 0, done.stderr
+    return number_of(agent)
 
 
 def test_two_commands_join_a_private_application_to_the_cloud(

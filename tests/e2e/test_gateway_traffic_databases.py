@@ -19,6 +19,9 @@ from tests.lab.processes import ended
 from tests.lab.tds import HEADER, SQL_SERVER_2022, read_options, sql_server
 from tests.lab.waiting import wait_until
 
+# The fixtures have deadlines of their own.
+pytestmark = pytest.mark.timeout(60, func_only=True)
+
 MINUTE = 60
 
 AT_WORK = "select count(*) from pg_stat_activity where application_name = 'pgbench'"
@@ -52,7 +55,7 @@ def pgbench(scene: Joined, postgres: Postgres) -> Iterator[Way]:
         ended(postgres.bench("--initialize", "--init-steps=d"))
 
 
-@pytest.mark.timeout(3 * MINUTE)
+@pytest.mark.timeout(2 * MINUTE, func_only=True)
 def test_pgbench_for_a_minute_without_a_failed_transaction(
     pgbench: Way, postgres: Postgres
 ) -> None:

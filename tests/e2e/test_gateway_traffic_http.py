@@ -23,6 +23,9 @@ from tests.lab.processes import descendants
 from tests.lab.waiting import eventually, wait_until
 from tests.lab.webapp import PIECE, WebApp, pieces
 
+# The fixtures have deadlines of their own.
+pytestmark = pytest.mark.timeout(60, func_only=True)
+
 MUCH = 2**31 + 12_345
 """2 GB, more than a signed number of 32 bits counts."""
 
@@ -96,7 +99,7 @@ def upload(
 # Bodies ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(150)  # 10 s on two processors that do nothing else; most is SHA-256
+@pytest.mark.timeout(150, func_only=True)  # 10 s of two processors, most of it for SHA-256
 def test_two_gigabytes_up_arrive_as_they_were_sent(scene: Joined, headers: dict[str, str]) -> None:
     with connection(scene) as caller:
         upload(caller, pieces(MUCH), headers)
@@ -105,7 +108,7 @@ def test_two_gigabytes_up_arrive_as_they_were_sent(scene: Joined, headers: dict[
     assert_little_memory(scene)
 
 
-@pytest.mark.timeout(150)  # the same
+@pytest.mark.timeout(150, func_only=True)  # the same
 def test_two_gigabytes_down_arrive_as_they_were_sent(
     scene: Joined, headers: dict[str, str]
 ) -> None:

@@ -11,6 +11,7 @@ import tomli_w
 
 from ground2cloud.config.model import Kind
 from tests.lab.agent import Agent
+from tests.lab.command import run_here
 from tests.lab.connecting import Way, led
 from tests.lab.gateway import DOMAIN, GatewayLab, Response
 from tests.lab.places import short_directory
@@ -41,12 +42,17 @@ def unregistered(directory: Path, services: Mapping[str, Application]) -> Agent:
     return Agent(path)
 
 
-def join(gateway: GatewayLab, agent: Agent) -> int:
-    """Register the agent; answer its number."""
-    done = agent.cli("register", gateway.do("invite", "--name", "office"))
-    assert done.returncode == 0, done.stderr
+def number_of(agent: Agent) -> int:
+    """Return the number that a registered agent has."""
     identity = tomllib.loads((agent.config.parent / "state" / "identity.toml").read_text())
     return int(identity["registration"])
+
+
+def do(config: Path, *words: str) -> str:
+    """Run a command, which must succeed; return what it printed."""
+    done = run_here(config, *words)
+    assert done.code == 0, f"{words}: {done.err}"
+    return done.out.strip()
 
 
 class Joined:
@@ -61,7 +67,8 @@ class Joined:
     def __init__(self, gateway: GatewayLab, agent: Agent) -> None:
         self.gateway = gateway
         self.agent = agent
-        self.id = join(gateway, agent)
+        do(agent.config, "register", do(gateway.config, "gateway", "invite"))
+        self.id = number_of(agent)
         agent.start()
         agent.wait_ready()
         self.key_to_all = self.key()
@@ -70,7 +77,8 @@ class Joined:
         """Make an element key to these services, without any to all of them; it is known then."""
         routes = [f"{self.id}/{name}" for name in services] or [str(self.id)]
         grants = [word for route in routes for word in ("--grant", route)]
-        key = self.gateway.do("element", "add", f"caller{free_port()}", *grants, *options)
+        words = ("gateway", "element", "add", f"caller{free_port()}")
+        key = do(self.gateway.config, *words, *grants, *options)
         # Nothing that counts for the element's limits: there is no such service.
         wait_until(lambda: self.ask("no-such", key).error == "unknown-route", what="a known key")
         return key
