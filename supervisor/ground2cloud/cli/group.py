@@ -1,4 +1,4 @@
-"""A group whose commands are imported when they are asked for, not before.
+"""Groups of commands: with a readable list, and one that imports them when they are asked for.
 
 `ground2cloud --version` and `status` must answer at once, whatever `run` and `doctor` need.
 """
@@ -10,8 +10,26 @@ import click
 
 from ground2cloud.errors import Ground2CloudError
 
+_LONGEST = 500  # characters of a first sentence; none is nearly as long
 
-class LazyGroup(click.Group):
+
+class Group(click.Group):
+    """A group whose help page shows the first sentence of each command whole, however narrow."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of the commands."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(limit=_LONGEST))
+                    for name, command in found
+                    if command is not None
+                ]
+            )
+
+
+class LazyGroup(Group):
     """A group of commands given as `module:attribute`, in the order of the help page.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from ground2cloud.cli.gateway.opening import require_gateway
+from ground2cloud.cli.group import Group
 from ground2cloud.cli.outcome import complain
 from ground2cloud.cli.settings import common_options
 from ground2cloud.config import places
@@ -41,7 +42,7 @@ def _which(command: F) -> F:
 _force = click.option("--force", is_flag=True, help="Also replace files that somebody changed.")
 
 
-@click.group(name="service")
+@click.group(name="service", cls=Group)
 def service() -> None:
     """Let the system start the agent, or a gateway, and keep it running.
 

@@ -5,13 +5,14 @@ import msgspec
 
 from ground2cloud.cli.gateway.opening import office, say
 from ground2cloud.cli.gateway.spans import Span
+from ground2cloud.cli.group import Group
 from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.cli.table import Cell, columns
 from ground2cloud.core.clock import iso, wall
 from ground2cloud.errors import Ground2CloudError
 
 
-@click.group()
+@click.group(cls=Group)
 @common_options
 def element() -> None:
     """Keys with which callers reach applications.
