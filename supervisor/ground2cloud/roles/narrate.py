@@ -18,7 +18,7 @@ TOLD_AT = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One log record to be: level, stable event, line for people, and what ssh said."""
+    """One log record to be: level, stable event, line for people, and what the program said."""
 
     level: int
     event: str

@@ -1,24 +1,13 @@
 """What the log says about the gateway's own programs and about its lanes. Pure."""
 
 import logging
-from dataclasses import dataclass
 
 from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Transition
 from ground2cloud.reload.gateway_diff import GatewayChanges
-from ground2cloud.roles.narrate import TOLD_AT
+from ground2cloud.roles.narrate import TOLD_AT, Told
 
 TITLES = {"sshd": "sshd", "router": "the router"}
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One log record to be: level, stable event, line for people, and what the program said."""
-
-    level: int
-    event: str
-    message: str
-    said: str | None = None
 
 
 def tell(seen: Transition, ready_in: float) -> Told:
