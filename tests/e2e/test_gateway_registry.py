@@ -136,6 +136,24 @@ def test_postgresql_may_go_away_and_come_back(
         assert '"reason":"unavailable"' not in gateway.audit()
 
 
+def test_postgresql_may_hang(short_dir: Path, server: Postgres, http_app: HttpApp) -> None:
+    """A server that lives and does not answer is away, too: nothing waits for it for ever."""
+    with on(short_dir, server) as gateway:
+        agent = gateway.register(WEB)
+        key = gateway.do("element", "add", "shop", "--grant", str(agent.id))
+        call = caller(gateway, agent, key)
+        with agent.lane({"web": http_app.port}):
+            wait_until(lambda: call().status == 200, what="the application")
+            with server.frozen():
+                begun = time.monotonic()
+                unavailable(lambda: agent.client.claim("127.0.0.2"))
+                assert time.monotonic() - begun > 1, "nothing was frozen"
+                wait_until(lambda: gateway.status().problems, what="the operator is told")
+                assert call().status == 200
+            wait_until(lambda: not gateway.status().problems, what="all well again")
+            assert agent.client.claim("127.0.0.2").holder == "none"
+
+
 def test_a_gateway_does_not_start_without_its_registry(short_dir: Path, server: Postgres) -> None:
     """Whoever supervises it tries again; what it would serve without is unknown."""
     server.stop()

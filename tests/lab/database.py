@@ -8,12 +8,16 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from tests.lab.places import make_short_directory
 from tests.lab.ports import free_port
-from tests.lab.processes import end_child, run
+from tests.lab.processes import descendants, end_child, for_each, run
 from tests.lab.waiting import wait_until
 
 
@@ -100,6 +104,19 @@ class ThrowawayServer:
         if self._server is not None:
             end_child(self._server, self.stop_signal)
             self._server = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the server be there and do nothing until the end of the block."""
+        assert self._server is not None
+        main = psutil.Process(self._server.pid)
+        main.suspend()  # first, so that it starts no other
+        stopped = [main, *descendants(main.pid)]
+        for_each(stopped, psutil.Process.suspend)
+        try:
+            yield
+        finally:
+            for_each(stopped, psutil.Process.resume)
 
     def close(self) -> None:
         """End the server and remove its directory."""

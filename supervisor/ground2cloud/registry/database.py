@@ -22,10 +22,15 @@ from ground2cloud.logs.fields import log
 from ground2cloud.registry import migrating, tables
 from ground2cloud.registry.errors import RegistryError, UnusableRegistryError
 from ground2cloud.registry.migrations import KNOWN
+from ground2cloud.registry.patience import be_impatient, be_patient
 from ground2cloud.rendering.atomic import make_private_directory
 
 BUSY = 10.0
 """Seconds to wait for another process that is just writing."""
+
+CONNECT = 5.0
+"""Seconds to wait for a server to let us in. With all else, a call of an agent is answered before
+the agent gives up (15 s)."""
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +134,7 @@ class Database:
                 "start the gateway (ground2cloud gateway run): it brings the registry up to date",
             )
         with self.writing() as connection:
+            be_patient(connection)
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             before = self._version(connection)  # meanwhile another process may have been here
@@ -257,17 +263,16 @@ def _is_busy(error: exc.OperationalError) -> bool:
 
 def _open_postgresql(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    limits = {
-        "connect_timeout": round(BUSY),
-        "tcp_user_timeout": round(BUSY * 1000),
-    }  # libpq: s and ms
+    # libpq's, in seconds and milliseconds.
+    limits = {"connect_timeout": round(CONNECT), "tcp_user_timeout": round(BUSY * 1000)}
     try:
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=limits)
+        engine = create_engine(url, hide_parameters=True, connect_args=limits)
     except ModuleNotFoundError:
         raise UnusableRegistryError(
             "a registry in PostgreSQL needs the package psycopg",
             "install it: pip install 'psycopg[binary]'",
         ) from None
+    be_impatient(engine)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
