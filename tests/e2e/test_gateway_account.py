@@ -1,6 +1,8 @@
 """A gateway that root starts is nothing of root's: its processes, their rights, their files."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +120,24 @@ def test_what_only_root_may_read_the_gateway_does_not_read(gateway: RootsGateway
     assert "gateway.toml" in told.stderr
     assert "ermission denied" in told.stderr
     assert not list((gateway.directory / "state").iterdir())
+
+
+def test_directories_that_the_account_can_not_get_to_are_said_in_one_line(short_dir: Path) -> None:
+    closed = short_dir / "closed"
+    closed.mkdir(mode=0o700)
+    short_dir.chmod(0o755)
+    file = short_dir / "gateway.toml"
+    words = ("gateway", "init", "--user", "nobody", "--config", str(file))
+    told = subprocess.run(
+        [sys.executable, "-m", "ground2cloud", *words],
+        env={**os.environ, "HOME": str(closed), "XDG_STATE_HOME": str(closed / "state")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 78
+    error, hint = told.stderr.splitlines()
+    assert f"the account nobody can't get to {closed}/state/" in error
+    assert f"{closed} is closed to it" in error
+    assert hint.startswith("hint: leave --config out")
+    assert not file.exists(), "nothing is half done"

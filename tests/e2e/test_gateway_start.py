@@ -89,6 +89,20 @@ def test_a_broken_configuration_is_told_with_its_exit_code(gateway: GatewayLab) 
         assert "nonsense" in told.stderr
 
 
+def test_tunnel_ports_that_others_may_take_by_chance_are_warned_of(short_dir: Path) -> None:
+    gateway = GatewayLab(short_dir, tunnels={"first_port": 60000, "last_port": 65000})
+    lent = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[1])
+    assert lent > 60000, "this machine lends other ports than the test means"
+    checked = gateway.cli("check")
+    assert checked.returncode == 0
+    assert [line for line in checked.stderr.splitlines() if "outgoing connections" in line]
+    gateway.start()
+    try:
+        wait_until(lambda: gateway.log_text().count("outgoing connections") == 1, what="the line")
+    finally:
+        gateway.kill()
+
+
 def test_commands_say_that_no_gateway_runs(gateway: GatewayLab) -> None:
     told = gateway.cli("status")
     assert told.returncode == 1

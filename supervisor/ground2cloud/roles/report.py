@@ -13,7 +13,7 @@ from ground2cloud.roles.checks import Check
 from ground2cloud.roles.lane import Lane
 from ground2cloud.web.messages import LaneStatus, Light, Lights, ServiceStatus
 
-NO_PATH = Light("unknown", None, "a plain sshd offers no proof of the whole path")
+NO_PATH = Light("unknown", None, "nothing is sent down the whole path to prove it")
 
 
 def lane_status(lane: Lane, child: Child, run: Run | None, usage: Usage | None) -> LaneStatus:

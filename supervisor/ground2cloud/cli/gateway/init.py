@@ -39,9 +39,12 @@ def init(settings: Settings, *, force: bool, host: str | None, user: str | None)
     text = fill(gateway_sample(), "[gateway]", given)
     config = parse_gateway(text, file=path.name, directory=path.parent)
     change = system.must_change(user)
+    places = locate_gateway(config, path, os.environ)
+    if change and user:
+        for directory in (places.state, places.log_file.parent):
+            system.reach(directory, user)
     _write(path, text, user if change else None)
     say(f"wrote {path}")
-    places = locate_gateway(config, path, os.environ)
     made = initialise.initialise(config, places, become=user if change else None)
     say(f"keys and registry: {places.state} (keep a backup: agents know the gateway by its keys)")
     say(f"the gateway's pin: {made.pin}")

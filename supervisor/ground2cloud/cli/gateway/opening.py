@@ -117,6 +117,7 @@ def office(settings: Settings) -> Iterator[Office]:
     places = locate_gateway(config, path, os.environ)
     if system.must_change(config.gateway.user):
         assert config.gateway.user is not None
+        system.reach(places.state, config.gateway.user)
         system.become(config.gateway.user)
     registry = foundation.open_registry(config, places)
     try:

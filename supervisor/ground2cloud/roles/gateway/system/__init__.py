@@ -5,6 +5,7 @@
 - `become(user)`, `exec_as(…)`: become it, for a command and for `gateway run`.
 - `command_as(user)`: the beginning of a command line that runs as it.
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
+- `reach(directory, user)`: check that it gets there.
 - `load()`: 0 to 1.
 """
 
@@ -22,6 +23,7 @@ if sys.platform == "win32":
         load,
         must_change,
         number,
+        reach,
         share,
     )
 else:
@@ -34,6 +36,7 @@ else:
         load,
         must_change,
         number,
+        reach,
         share,
     )
 
@@ -47,5 +50,6 @@ __all__ = [
     "load",
     "must_change",
     "number",
+    "reach",
     "share",
 ]

@@ -165,13 +165,42 @@ def number() -> int:
     return os.geteuid()
 
 
+def reach(directory: Path, user: str) -> None:
+    """Check that the account gets to a directory, whether or not it is there yet.
+
+    Raises:
+        AccountError: there is no such account, or a directory on the way is closed to it.
+    """
+    entry = _entry(user)
+    groups = set(os.getgrouplist(user, entry.pw_gid))
+    for above in reversed(directory.absolute().parents):
+        try:
+            status = above.stat()
+        except FileNotFoundError:
+            return  # made with it, for everybody to pass through
+        except OSError as error:
+            raise AccountError(f"{above}: {error.strerror or error}") from None
+        bit = 0o001
+        if status.st_uid == entry.pw_uid:
+            bit = 0o100
+        elif status.st_gid in groups:
+            bit = 0o010
+        if entry.pw_uid != 0 and not status.st_mode & bit:
+            raise AccountError(
+                f"the account {user} can't get to {directory}: {above} is closed to it",
+                "leave --config out, and everything is where services have it; or name directories"
+                f" that are open to {user} in [paths] and [log] of the file",
+            )
+
+
 def give(directory: Path, user: str) -> None:
     """Make a directory for the account where it is missing; one that exists is left as it is.
 
     Raises:
-        AccountError: there is no such account.
+        AccountError: there is no such account, or it can't get there.
         OSError: it can't be made.
     """
+    reach(directory, user)
     if directory.exists():
         return
     entry = _entry(user)

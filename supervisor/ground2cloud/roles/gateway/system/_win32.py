@@ -53,6 +53,12 @@ def number() -> int:
     return -1
 
 
+def reach(directory: Path, user: str) -> None:
+    """Refuse."""
+    del directory
+    must_change(user)
+
+
 def give(directory: Path, user: str) -> None:
     """Refuse."""
     del directory
