@@ -3,7 +3,6 @@
 import time
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import tomli_w
@@ -17,10 +16,10 @@ from tests.lab.places import short_directory
 from tests.lab.waiting import wait_until
 
 
-@pytest.fixture
-def gateway(short_dir: Path) -> Iterator[GatewayLab]:
-    """A running gateway."""
-    with GatewayLab(short_dir) as running:
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayLab]:
+    """A running gateway, the same for all tests of this file."""
+    with short_directory() as directory, GatewayLab(directory) as running:
         yield running
 
 
@@ -70,6 +69,12 @@ def test_two_commands_join_a_private_application_to_the_cloud(
     agent.config.write_text(tomli_w.dumps(tables))
     reached(gateway, f"{number}/shop", key)
 
+
+def test_an_agent_has_a_new_key_and_is_revoked(gateway: GatewayLab, agent: Agent) -> None:
+    number = join(gateway, agent)
+    key = gateway.do("element", "add", "rotating", "--grant", str(number))
+    agent.start()
+    reached(gateway, f"{number}/web", key)
     rotated = agent.cli("rotate-key")
     assert rotated.returncode == 0, rotated.stderr
     wait_until(lambda: not gateway.agent(number).rotating, timeout=25, what="the new key proven")
@@ -87,7 +92,7 @@ def test_an_agent_comes_back_to_a_gateway_that_was_restarted(
     gateway: GatewayLab, agent: Agent
 ) -> None:
     number = join(gateway, agent)
-    key = gateway.do("element", "add", "caller", "--grant", str(number))
+    key = gateway.do("element", "add", "restarted", "--grant", str(number))
     agent.start()
     reached(gateway, f"{number}/web", key)
     gateway.stop()

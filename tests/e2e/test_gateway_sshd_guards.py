@@ -91,10 +91,13 @@ PLACES = (
 )
 
 
-async def test_other_places_to_listen(gateway: GatewaySshd, ports: tuple[int, int]) -> None:
+@pytest.mark.parametrize("places", [PLACES[::2], PLACES[1::2]], ids=["even", "odd"])
+async def test_other_places_to_listen(
+    gateway: GatewaySshd, ports: tuple[int, int], places: tuple[str, ...]
+) -> None:
     """Another's port, another slot, all addresses, other spellings, any port: all are refused."""
     mine, theirs = ports
-    for place in PLACES:
+    for place in places:
         gateway.events.clear()
         where = place.format(mine=mine, theirs=theirs, free=free_port())
         words = await asyncio.to_thread(gateway.refuse, 1001, "-N", "-R", f"{where}:{LOCAL}:9")

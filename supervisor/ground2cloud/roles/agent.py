@@ -101,13 +101,14 @@ class Agent:
         self._paused = Paused(places.state / "paused.json", write_atomic)
         self._records = Records(places.run / "children.json", write_atomic)
         sessions = Sessions(places.state / "sessions.json", write_atomic, wall)
-        self._checks = Checks()
         self._member = Membership(
             places.state,
             lambda: heartbeat(self.status(), wall()),
             lambda: tuple((each.name, each.kind) for each in self._config.service),
             lambda: self._spawn(self._rejoin()),
         )
+        # Its gateway hears at once of an application that is gone or there again.
+        self._checks = Checks(self._member.news)
         self._shop = Shop(
             config,
             places,

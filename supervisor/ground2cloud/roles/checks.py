@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ground2cloud.applications.probe import Answer, probe
@@ -30,9 +31,13 @@ class Check:
 
 
 class Checks:
-    """The checks of all services that are offered."""
+    """The checks of all services that are offered.
 
-    def __init__(self) -> None:
+    `on_change` is called when one answers that did not, or no longer, or for the first time.
+    """
+
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        self._on_change = on_change
         self._checks: dict[str, Check] = {}
 
     def set(self, services: tuple[Service, ...]) -> None:
@@ -45,7 +50,9 @@ class Checks:
             if name not in self._checks:
                 schedule = Schedule.first(monotonic(), random.random())  # noqa: S311 - spreads load
                 check = self._checks[name] = Check(service, schedule)
-                check.task = asyncio.create_task(_keep_checking(check), name=f"check {name}")
+                check.task = asyncio.create_task(
+                    _keep_checking(check, self._on_change), name=f"check {name}"
+                )
 
     def get(self, name: str) -> Check | None:
         """The check of a service; None for one that is not offered."""
@@ -70,7 +77,7 @@ def _cancel(check: Check) -> None:
         check.task.cancel()
 
 
-async def _keep_checking(check: Check) -> None:
+async def _keep_checking(check: Check, on_change: Callable[[], None]) -> None:
     while True:
         while (wait := check.schedule.due - monotonic()) > 0:
             check.sooner.clear()
@@ -87,12 +94,12 @@ async def _keep_checking(check: Check) -> None:
             now=check.at,
             luck=random.random(),  # noqa: S311 - spreads load
         )
-        _tell(service, before, answer)
+        if before is None or before.ok != answer.ok:
+            _tell(service, before, answer)
+            on_change()
 
 
 def _tell(service: Service, before: Answer | None, answer: Answer) -> None:
-    if before is not None and before.ok == answer.ok:
-        return
     name = f"application {service.name} ({service.host} port {service.port})"
     if not answer.ok:
         message = f"{name} does not answer: {answer.detail}"
