@@ -158,12 +158,13 @@ def test_another_name_is_in_the_certificates_at_once(gateway: GatewayLab) -> Non
     assert again.client.claim("127.0.0.1").holder == "none"
 
 
-def test_a_hangup_reloads(gateway: GatewayLab) -> None:
-    length = len(gateway.log_text())
-    # Above the ports that the lab lends: a port of the gateway's own is no tunnel port.
-    change(gateway, tunnels={"first_port": 33000, "last_port": 60000})
+def test_a_hangup_reloads_a_file_that_nobody_has_touched_since(gateway: GatewayLab) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        change(gateway, router={"port": port})
+        wait_until(lambda: "is taken" in " ".join(gateway.status().problems), what="the refusal")
     os.kill(gateway.pid, signal.SIGHUP)
-    wait_until(lambda: "tunnels.last_port" in gateway.log_text()[length:], what="the reload")
+    wait_until(lambda: gateway.status().addresses["router"].endswith(f":{port}"), what="the reload")
 
 
 def test_no_gateway_no_reload(short_dir: Path) -> None:
