@@ -42,11 +42,12 @@ def entries(
     """
     maps: dict[str, Entries] = {name: {} for name in MAPS}
     for backend in backends:
-        _add(maps[ROUTES], backend.route, route_value(backend, known_slots))
-        _add(maps[PLAIN], str(backend.port), backend.route)
-        maps[NAMES].setdefault(str(backend.registration), backend.route)
-        maps[NAMES][f"{backend.service}-{backend.registration}"] = backend.route
-        maps[NAMES][backend.route] = backend.route
+        route, names = backend.route, maps[NAMES]
+        _add(maps[ROUTES], route, route_value(backend, known_slots))
+        _add(maps[PLAIN], str(backend.port), route)
+        names.setdefault(str(backend.registration), route)
+        names[f"{backend.service}-{backend.registration}"] = route
+        names[route] = route
     for key in keys:
         _add(maps[KEYS], key.key_hash, key_value(key))
         for registration, service in key.grants:

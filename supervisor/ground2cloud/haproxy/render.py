@@ -5,7 +5,7 @@ same text is checked as a candidate and used in its place.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -54,9 +54,20 @@ def render(
     """
     backends = tuple(backends)
     entries = maps.entries(settings.slots, backends, keys)
+    return render_entries(settings, entries, without=without)
+
+
+def render_entries(
+    settings: RouterSettings,
+    entries: Mapping[str, maps.Entries],
+    *,
+    without: Collection[int] = (),
+) -> dict[str, str]:
+    """Return the same, from what stands in every map."""
     files = {name: maps.text(entries[name]) for name in maps.MAPS}
     files[maps.CALLS] = ""
-    files[CONFIG] = _config(settings, {backend.port for backend in backends}.difference(without))
+    ports = {int(port) for port in entries[maps.PLAIN]}
+    files[CONFIG] = _config(settings, ports.difference(without))
     files[LUA] = _lua(settings)
     return files
 

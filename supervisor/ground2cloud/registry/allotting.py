@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from ground2cloud.config.model import Kind
-from ground2cloud.registry.database import number, set_number
+from ground2cloud.registry.database import number, set_number, touch
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.ports import Held, next_ports, plan
 from ground2cloud.registry.records import PortRange
@@ -82,13 +82,15 @@ def _find_gaps(
 def _take_over(connection: Connection, count: int, ports: PortRange) -> list[int]:
     gone_at = func.coalesce(registration.c.unregistered_at, registration.c.revoked_at)
     query = (
-        select(service.c.port)
+        select(service.c.port, service.c.registration)
         .join(registration)
         .where(gone_at.is_not(None), service.c.port.between(ports.first, ports.last))
         .where(service.c.port.not_in(ports.taken))
         .order_by(gone_at, service.c.port)
         .limit(count)
     )
-    found = list(connection.execute(query).scalars())
+    rows = connection.execute(query).all()
+    found = [port for port, _ in rows]
     connection.execute(service.delete().where(service.c.port.in_(found)))
+    touch(connection, registration, {identity for _, identity in rows})
     return found

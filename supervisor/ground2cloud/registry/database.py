@@ -9,12 +9,12 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, func, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, func, select
 from sqlalchemy.engine import URL, make_url
 
 from ground2cloud.core.clock import monotonic
@@ -183,6 +183,13 @@ def take_numbers(connection: Connection, name: str, count: int) -> int:
     column = tables.counter.c.value
     connection.execute(tables.counter.update().where(row).values(value=column + count))
     return number(connection, name) - count
+
+
+def touch(connection: Connection, table: Table, identities: Iterable[int]) -> None:
+    """Note with these rows that the change under way, which has counted, touches them."""
+    counted = select(tables.counter.c.value).where(tables.counter.c.name == "changes")
+    rows = table.c.id.in_(tuple(identities))
+    connection.execute(table.update().where(rows).values(changed=counted.scalar_subquery()))
 
 
 def _open(text: str) -> tuple[Engine, str]:

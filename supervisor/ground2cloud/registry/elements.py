@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, exists, select
 
 from ground2cloud.registry import checks
-from ground2cloud.registry.database import take_numbers
+from ground2cloud.registry.database import take_numbers, touch
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.reading import is_id, read_active, read_elements
 from ground2cloud.registry.records import Element, Grant
@@ -35,6 +35,7 @@ def write_element(connection: Connection, given: Element) -> Element:
             rate=given.rate,
         )
     )
+    touch(connection, element, [identity])
     return read_element(connection, identity)
 
 
@@ -59,6 +60,7 @@ def mark_revoked(connection: Connection, identity: int, now: float) -> Element:
     row = (element.c.id == identity) & element.c.revoked_at.is_(None)
     read_element(connection, identity)
     connection.execute(element.update().where(row).values(revoked_at=now))
+    touch(connection, element, [identity])
     return read_element(connection, identity)
 
 

@@ -10,53 +10,91 @@ from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.records import SLOTS, Element, Grant, Registration, ServicePort
 from ground2cloud.registry.tables import element, registration, service, ssh_key
 
+_KINDS = {kind.value: kind for kind in Kind}
 _IDS = 2**31  # beyond it, PostgreSQL takes no integer
 
 
 def read_registrations(
-    connection: Connection, *, only: int | None = None
+    connection: Connection, *, only: int | None = None, since: int = -1
 ) -> Iterator[Registration]:
-    """Yield the registrations by ID, revoked ones too, unregistered ones not."""
-    keys = _read_keys(connection, only)
-    services = _read_services(connection, only)
-    query = select(registration).where(
-        registration.c.unregistered_at.is_(None), *_of(registration.c.id, only)
-    )
-    for row in connection.execute(query.order_by(registration.c.id)):
+    """Yield registrations by ID, revoked ones too, unregistered ones not.
+
+    Args:
+        connection: to the database.
+        only: the ID of the only one.
+        since: only those that a later change than the one of this number touched.
+    """
+    keys = _read_keys(connection, only, since)
+    services = _read_services(connection, only, since)
+    columns = registration.c
+    query = select(
+        columns.id,
+        columns.name,
+        columns.created_at,
+        columns.seen_at,
+        columns.version,
+        columns.address,
+        columns.last_error,
+        columns.revoked_at,
+        columns.allowed,
+    ).where(columns.unregistered_at.is_(None), *_of(columns.id, only, since))
+    # All at once and by place: with 10,000 rows it is half the time.
+    rows = connection.execute(query.order_by(columns.id)).all()
+    for identity, name, created_at, seen_at, version, address, error, revoked_at, allowed in rows:
         yield Registration(
-            row.id,
-            row.name,
-            keys[row.id, False],
-            keys.get((row.id, True)),
+            identity,
+            name,
+            keys[identity, False],
+            keys.get((identity, True)),
             SLOTS,
-            tuple(services[row.id]),
-            row.created_at,
-            row.seen_at,
-            row.version,
-            row.address,
-            row.last_error,
-            row.revoked_at,
-            tuple(row.allowed),
+            tuple(services.get(identity, ())),
+            created_at,
+            seen_at,
+            version,
+            address,
+            error,
+            revoked_at,
+            tuple(allowed),
         )
 
 
-def _read_keys(connection: Connection, only: int | None) -> dict[tuple[int, bool], str]:
-    query = select(ssh_key).where(*_of(ssh_key.c.registration, only))
-    return {(row.registration, row.is_next): row.key for row in connection.execute(query)}
+def read_gone(connection: Connection, since: int) -> Iterator[int]:
+    """Yield the IDs of registrations that unregistered, after the change of this number."""
+    columns = registration.c
+    query = select(columns.id).where(columns.unregistered_at.is_not(None))
+    yield from connection.execute(query.where(*_of(columns.id, None, since))).scalars()
 
 
-def _read_services(connection: Connection, only: int | None) -> dict[int, list[ServicePort]]:
+def _read_keys(connection: Connection, only: int | None, since: int) -> dict[tuple[int, bool], str]:
+    columns = ssh_key.c
+    query = select(columns.registration, columns.is_next, columns.key)
+    rows = connection.execute(query.where(*_of(columns.registration, only, since))).all()
+    return {(identity, is_next): key for identity, is_next, key in rows}
+
+
+def _read_services(
+    connection: Connection, only: int | None, since: int
+) -> dict[int, list[ServicePort]]:
     found = defaultdict[int, list[ServicePort]](list)
-    query = select(service).where(
-        service.c.position.is_not(None), *_of(service.c.registration, only)
+    columns = service.c
+    query = (
+        select(columns.registration, columns.name, columns.kind, columns.port)
+        .where(columns.position.is_not(None), *_of(columns.registration, only, since))
+        .order_by(columns.registration, columns.position)
     )
-    for row in connection.execute(query.order_by(service.c.registration, service.c.position)):
-        found[row.registration].append(ServicePort(row.name, Kind(row.kind), row.port))
+    for identity, name, kind, port in connection.execute(query).all():
+        found[identity].append(ServicePort(name, _KINDS[kind], port))
     return found
 
 
-def _of(column: ColumnElement[int], only: int | None) -> tuple[ColumnElement[bool], ...]:
-    return () if only is None else (column == only,)
+def _of(
+    column: ColumnElement[int], only: int | None, since: int
+) -> tuple[ColumnElement[bool], ...]:
+    if only is not None:
+        return (column == only,)
+    if since < 0:
+        return ()
+    return (column.in_(select(registration.c.id).where(registration.c.changed > since)),)
 
 
 def read_registration(connection: Connection, identity: int) -> Registration:

@@ -106,6 +106,23 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What changed after a change of some number.
+
+    Attributes:
+        number: of the last change that is in here; 0 when there never was one.
+        registrations: those that changed, as they are now, by ID.
+        gone: the IDs of those that unregistered.
+        elements: those that changed, as they are now, by ID.
+    """
+
+    number: int
+    registrations: tuple["Registration", ...]
+    gone: tuple[int, ...]
+    elements: tuple["Element", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """A caller on the cloud side.
 

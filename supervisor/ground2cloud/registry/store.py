@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select, updat
 from ground2cloud.config.model import Kind
 from ground2cloud.registry import checks
 from ground2cloud.registry.allotting import write_services
-from ground2cloud.registry.database import Database, number
+from ground2cloud.registry.database import Database, number, touch
 from ground2cloud.registry.elements import mark_revoked, write_element
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.joining import (
@@ -27,11 +27,20 @@ from ground2cloud.registry.joining import (
 from ground2cloud.registry.reading import (
     read_active,
     read_elements,
+    read_gone,
     read_registration,
     read_registrations,
 )
-from ground2cloud.registry.records import Element, Grant, Invite, PortRange, Registration, Sighting
-from ground2cloud.registry.tables import registration, ssh_key
+from ground2cloud.registry.records import (
+    Element,
+    Grant,
+    Invite,
+    News,
+    PortRange,
+    Registration,
+    Sighting,
+)
+from ground2cloud.registry.tables import element, registration, ssh_key
 from ground2cloud.registry.tokens import digest, new_token
 
 VERSION = 64
@@ -78,6 +87,22 @@ class Registry:
         """
         with self._database.reading() as connection:
             return number(connection, "changes")
+
+    def since(self, change: int) -> News:
+        """Return what changed after the change of this number; all there is after -1.
+
+        It takes as long as there is news, not as there are registrations.
+        """
+        with self._database.reading() as connection:
+            counted = number(connection, "changes")
+            if counted == change:
+                return News(counted, (), (), ())
+            return News(
+                counted,
+                tuple(read_registrations(connection, since=change)),
+                tuple(read_gone(connection, change)),
+                tuple(read_elements(connection, element.c.changed > change)),
+            )
 
     # Invites and registrations
 
@@ -129,6 +154,7 @@ class Registry:
             identity = write_registration(connection, invite, name, agent_token_hash, now)
             write_key(connection, identity, key, is_next=False)
             self._write_services(connection, identity, services, now)
+            touch(connection, registration, [identity])
             return read_registration(connection, identity)
 
     def _write_services(
@@ -185,6 +211,7 @@ class Registry:
         with self._database.changing() as connection:
             read_active(connection, identity)
             self._write_services(connection, identity, services, now)
+            touch(connection, registration, [identity])
             return read_registration(connection, identity)
 
     def propose_key(self, identity: int, key: str) -> Registration:
@@ -200,6 +227,7 @@ class Registry:
             if read_active(connection, identity).next_key != key:
                 drop_keys(connection, identity, is_next=True)
                 write_key(connection, identity, key, is_next=True)
+                touch(connection, registration, [identity])
             return read_registration(connection, identity)
 
     def confirm_key(self, identity: int, key: str) -> Registration:
@@ -216,6 +244,7 @@ class Registry:
                 drop_keys(connection, identity, is_next=False)
                 row = ssh_key.c.key == key
                 connection.execute(ssh_key.update().where(row).values(is_next=False))
+                touch(connection, registration, [identity])
             return read_registration(connection, identity)
 
     def unregister(self, identity: int, now: float) -> None:
@@ -269,6 +298,7 @@ class Registry:
     def _update(connection: Connection, identity: int, **values: object) -> None:
         row = registration.c.id == identity
         connection.execute(registration.update().where(row).values(values))
+        touch(connection, registration, [identity])
 
     # Elements
 

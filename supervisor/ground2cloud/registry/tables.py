@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 METADATA = MetaData()
@@ -44,9 +45,11 @@ registration = Table(
     Column("last_error", String(500)),
     Column("revoked_at", Double),
     Column("unregistered_at", Double),
+    Column("changed", BigInteger, nullable=False, server_default=text("0"), index=True),
 )
 """A registration that was unregistered stays: its ID is never given again, and `--renew` brings
-it back with its ports."""
+it back with its ports. `changed` is the number of the change that last touched it, its keys or its
+services: a gateway reads what is newer than what it knows."""
 
 ssh_key = Table(
     "g2c_ssh_key",
@@ -95,4 +98,5 @@ element = Table(
     Column("connections", Integer),
     Column("rate", Integer),
     Column("revoked_at", Double),
+    Column("changed", BigInteger, nullable=False, server_default=text("0"), index=True),
 )

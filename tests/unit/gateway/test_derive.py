@@ -22,19 +22,21 @@ CALLER = Element(7, "caller", "A" * 64, (Grant(1001), Grant(1001, "db")), 1.0, r
 
 
 def test_a_revoked_registration_has_no_key_and_no_way() -> None:
-    assert [grant.registration for grant in derive.key_grants([MINE, REVOKED])] == [1001]
-    assert {each.registration for each in derive.backends([MINE, REVOKED], frozenset())} == {1001}
+    assert [grant.registration for grant in derive.key_grants(MINE)] == [1001]
+    assert {each.registration for each in derive.backends(MINE, frozenset())} == {1001}
+    assert not derive.key_grants(REVOKED)
+    assert not derive.backends(REVOKED, frozenset())
 
 
 def test_a_key_that_is_proposed_lets_in_beside_the_old_one() -> None:
-    both = derive.key_grants([replace(MINE, next_key=make_key("next"))])
+    both = derive.key_grants(replace(MINE, next_key=make_key("next")))
     assert [grant.key for grant in both] == [make_key("now"), make_key("next")]
     assert all(grant.ports == (11081, 11082) for grant in both)
 
 
 def test_callers_are_led_to_those_slots_alone_on_which_a_lane_listens() -> None:
     up = frozenset({("127.0.0.2", 11081), ("127.0.0.9", 11082), ("127.0.0.1", 4711)})
-    web, db = derive.backends([MINE], up)
+    web, db = derive.backends(MINE, up)
     assert (web.service, web.slots) == ("web", ("127.0.0.2",))
     assert (db.service, db.slots) == ("db", ())
 

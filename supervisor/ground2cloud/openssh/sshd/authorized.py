@@ -51,12 +51,17 @@ class KeyGrant:
         _blob(self.key)
         if self.registration < 1:
             raise ValueError(f"{self.registration} is not a registration")
-        for slot in self.slots:
-            if not ipaddress.IPv4Address(slot).is_loopback:
-                raise ValueError(f"{slot} is not a loopback address")
+        _check_slots(self.slots)
         for port in self.ports:
             if not 1 <= port <= _HIGHEST_PORT:
                 raise ValueError(f"{port} is not a port")
+
+
+@functools.lru_cache(maxsize=1024)  # they are the same for nearly all
+def _check_slots(slots: tuple[str, ...]) -> None:
+    for slot in slots:
+        if not ipaddress.IPv4Address(slot).is_loopback:
+            raise ValueError(f"{slot} is not a loopback address")
 
 
 @functools.lru_cache(maxsize=65536)

@@ -18,7 +18,7 @@ import psutil
 
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.ending import end_processes
-from ground2cloud.openssh.sshd.process import listening
+from ground2cloud.openssh.sshd.process import children_of, listening
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
 
 GRACE = 0.3
@@ -188,7 +188,13 @@ def _held(session: Session) -> frozenset[tuple[str, int]]:
 
 
 def _end(sessions: Collection[Session]) -> tuple[Session, ...]:
-    processes = {process: s for s in sessions for process in s.processes()}
+    below = children_of(session.connection for session in sessions if session.child is None)
+    processes = {
+        process: session
+        for session in sessions
+        for process in (*below.get(session.connection, ()), session.child, session.connection)
+        if process is not None
+    }
     left = end_processes(processes, grace=GRACE, limit=LIMIT)
     return tuple({processes[process] for process in left})
 

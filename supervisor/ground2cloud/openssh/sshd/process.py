@@ -1,5 +1,6 @@
 """Processes by number and time of creation: a number alone may be somebody else's by now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
@@ -74,6 +75,20 @@ def children(process: Process) -> list[Process]:
         return []
     found = (identify(child.pid) for child in below)
     return [child for child in found if child is not None]
+
+
+def children_of(parents: Iterable[Process]) -> dict[Process, list[Process]]:
+    """Return the same for many: one look at all processes of the machine, not one for each."""
+    found: dict[Process, list[Process]] = {parent: [] for parent in parents if is_same(parent)}
+    if not found:
+        return found
+    by_pid = {parent.pid: parent for parent in found}
+    for child in psutil.process_iter(["ppid"]):
+        parent = by_pid.get(child.info["ppid"])
+        process = identify(child.pid) if parent is not None else None
+        if parent is not None and process is not None:
+            found[parent].append(process)
+    return found
 
 
 def listening(process: Process) -> frozenset[tuple[str, int]]:

@@ -8,7 +8,7 @@ A step runs inside one transaction, with everything around it, on SQLite too. Th
 TABLE can't do takes `op.batch_alter_table`, which copies a table.
 """
 
-KNOWN = ("0001", "0002")
+KNOWN = ("0001", "0002", "0003")
 """The versions that there are, in their order."""
 
 VERSION_TABLE = "g2c_version"

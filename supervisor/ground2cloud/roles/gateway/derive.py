@@ -10,31 +10,32 @@ from ground2cloud.registry.records import Element, Registration
 from ground2cloud.roles.gateway.listeners import Place
 
 
-def key_grants(registrations: Iterable[Registration]) -> list[KeyGrant]:
-    """Who may log in: every registration that is not revoked, with one key or, in between, two."""
-    return [
-        KeyGrant(each.id, key, each.slots, tuple(service.port for service in each.services))
-        for each in registrations
-        if each.revoked_at is None
-        for key in (each.key, each.next_key)
+def key_grants(registration: Registration) -> tuple[KeyGrant, ...]:
+    """Who may log in: a registration that is not revoked, with one key or, in between, two."""
+    if registration.revoked_at is not None:
+        return ()
+    ports = tuple(service.port for service in registration.services)
+    return tuple(
+        KeyGrant(registration.id, key, registration.slots, ports)
+        for key in (registration.key, registration.next_key)
         if key is not None
-    ]
+    )
 
 
-def backends(registrations: Iterable[Registration], up: frozenset[Place]) -> list[Backend]:
+def backends(registration: Registration, up: frozenset[Place]) -> tuple[Backend, ...]:
     """Where callers may be led to; `up` are the places on which lanes listen."""
-    return [
+    if registration.revoked_at is not None:
+        return ()
+    return tuple(
         Backend(
-            each.id,
+            registration.id,
             service.name,
             service.kind,
             service.port,
-            tuple(slot for slot in each.slots if (slot, service.port) in up),
+            tuple(slot for slot in registration.slots if (slot, service.port) in up),
         )
-        for each in registrations
-        if each.revoked_at is None
-        for service in each.services
-    ]
+        for service in registration.services
+    )
 
 
 def keys(elements: Iterable[Element]) -> list[Key]:

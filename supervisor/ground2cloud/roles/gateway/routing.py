@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
 from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, RefusedError, Verdict
@@ -19,17 +19,17 @@ from ground2cloud.haproxy.child import RELOAD_SIGNAL, argv, check_argv, refused
 from ground2cloud.haproxy.observer import Observer
 from ground2cloud.haproxy.program import HaproxyProgram
 from ground2cloud.haproxy.reading import Usage
-from ground2cloud.haproxy.render import render
-from ground2cloud.haproxy.routes import Backend, RouterSettings
+from ground2cloud.haproxy.render import render_entries
+from ground2cloud.haproxy.routes import RouterSettings
 from ground2cloud.haproxy.runtime import Runtime
 from ground2cloud.haproxy.wire import RuntimeSocketError
 from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.rendering.replacing import replace
-from ground2cloud.roles.gateway import derive
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.lanes import Lanes
 from ground2cloud.roles.gateway.ports import why_not
+from ground2cloud.roles.gateway.wanted import Maps, Wanted
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +48,6 @@ RELOAD_PAUSE = 2.0
 
 _SETTLED_WITHIN = 5.0  # seconds for which a master may be without its socket after a load
 _LOOK = 0.05
-
-Maps = Mapping[str, maps.Entries]
 
 
 class Router:
@@ -81,8 +79,7 @@ class Router:
         self._program = program
         self._directory = directory
         self._draft = directory.with_name(f"{directory.name}.new")
-        self._book = book
-        self._lanes = lanes
+        self._wanted = Wanted(settings.slots, book, lanes)
         self._limits = limits
         self._runtime = Runtime(settings)
         self._renew = renew
@@ -124,13 +121,12 @@ class Router:
         """
         if self._up:
             await self._settle()
-        filed, backends = self._entries()
-        keys = derive.keys(self._book.elements)
-        ports = self._offered(backends)
         try:
-            without = self._taken.keys()
+            self._wanted.update()
+            filed = {name: dict(entries) for name, entries in self._wanted.maps.items()}
+            ports = self._offered()
             files = await asyncio.to_thread(
-                render, self.settings, backends, keys, without=frozenset(without)
+                render_entries, self.settings, filed, without=frozenset(self._taken)
             )
         except ValueError as error:
             message = f"the router can't be told this: {error}"
@@ -219,17 +215,16 @@ class Router:
             if not self._up:
                 return  # it begins with files of its time
             loads = self._loads
-            wanted, backends = self._entries()
-            # The router has no map of plain ports where it offers none.
-            names = [name for name in maps.MAPS if self._open or name != maps.PLAIN]
-            # What is added can be used when its last entry stands, what is removed from its first.
-            for name in names:
-                await self._add(name, wanted[name])
-            for name in reversed(names):
-                await self._remove(name, wanted[name])
+            self._wanted.update()
+            touched = self._wanted.take_touched()
+            try:
+                await self._send(touched)
+            except BaseException:
+                self._wanted.touch(touched)
+                raise
             if loads != self._loads:
                 self._due.set()
-            if self._offered(backends) - self._open:
+            if self._offered() - self._open:
                 self._ports_due.set()
 
     async def carried(self) -> dict[str, Usage] | None:
@@ -266,18 +261,13 @@ class Router:
             text = f"connections that should end may go on: {error.message}"
             log(_log, logging.ERROR, "router-unended", text)
 
-    def _entries(self) -> tuple[Maps, list[Backend]]:
-        backends = derive.backends(self._book.registrations.values(), self._lanes.up)
-        keys = derive.keys(self._book.elements)
-        return maps.entries(self.settings.slots, backends, keys), backends
-
-    def _offered(self, backends: list[Backend]) -> frozenset[int]:
+    def _offered(self) -> frozenset[int]:
         """The tunnel ports to be offered as they are, without those that others listen on."""
         plain = self.settings.plain
         if plain is None:
             self._taken = {}
             return frozenset()
-        ports = {backend.port for backend in backends}
+        ports = {int(port) for port in self._wanted.maps[maps.PLAIN]}
         taken = {}
         for port in ports - self._open:
             words = next(filter(None, (why_not(host, port) for host in plain.addresses)), None)
@@ -316,32 +306,47 @@ class Router:
         """Start over from the files: that is what the new process knows."""
         self._open = self._filed_ports
         self._known = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
+        wanted = self._wanted.maps
+        self._wanted.touch({name: {*self._known[name], *wanted[name]} for name in maps.MAPS})
         self._loads += 1
         self._due.set()
 
-    async def _add(self, name: str, wanted: maps.Entries) -> None:
-        known = self._known[name]
-        new = {key: value for key, value in wanted.items() if known.get(key) != value}
+    async def _send(self, touched: Mapping[str, Collection[str]]) -> None:
+        # The router has no map of plain ports where it offers none.
+        names = [name for name in maps.MAPS if self._open or name != maps.PLAIN]
+        # What is added can be used when its last entry stands, what is removed from its first.
+        for name in names:
+            await self._add(name, touched[name])
+        for name in reversed(names):
+            await self._remove(name, touched[name])
+
+    async def _add(self, name: str, touched: Collection[str]) -> None:
+        known, wanted = self._known[name], self._wanted.maps[name]
+        new = {
+            key: wanted[key] for key in touched if key in wanted and known.get(key) != wanted[key]
+        }
         if len(new) > MANY:
-            await self._runtime.replace_map(name, wanted)
-            known.clear()
-            known.update(wanted)
+            await self._replace(name)
             return
         for key, value in new.items():
             await self._runtime.set_map(name, key, value)
             known[key] = value
 
-    async def _remove(self, name: str, wanted: maps.Entries) -> None:
-        known = self._known[name]
-        old = [key for key in known if key not in wanted]
+    async def _remove(self, name: str, touched: Collection[str]) -> None:
+        known, wanted = self._known[name], self._wanted.maps[name]
+        old = [key for key in touched if key in known and key not in wanted]
         if len(old) > MANY:
-            await self._runtime.replace_map(name, wanted)
-            known.clear()
-            known.update(wanted)
+            await self._replace(name)
             return
         for key in old:
             await self._runtime.del_map(name, key)
-            del known[key]
+            known.pop(key, None)
+
+    async def _replace(self, name: str) -> None:
+        known, wanted = self._known[name], dict(self._wanted.maps[name])
+        await self._runtime.replace_map(name, wanted)
+        known.clear()
+        known.update(wanted)
 
     def _state(self, files: Mapping[str, str]) -> str:
         """Return something that changes with all that HAProxy reads at its start but the maps."""
