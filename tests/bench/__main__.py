@@ -1,6 +1,9 @@
-"""`make bench`: measure the program against bare ssh and autossh, in the same run.
+"""`make bench`: measure the program against others who do the same, in the same run.
 
-    python -m tests.bench [PART…]     recovery start reload traffic throughput footprint imports
+    python -m tests.bench [PART…]
+
+The parts of the agent (against bare ssh and autossh): recovery start reload traffic throughput
+footprint imports; of the gateway: registrations stale arrivals router.
 
 Prints a table, writes results/bench.json, and ends with 1 when a bar is not met.
 """
@@ -15,7 +18,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.machine import Disturbance, facts
-from tests.bench.parts import footprint, imports, recovery, reload, start, throughput, traffic
+from tests.bench.parts import (
+    arrivals,
+    footprint,
+    imports,
+    recovery,
+    registrations,
+    reload,
+    router,
+    stale,
+    start,
+    throughput,
+    traffic,
+)
 from tests.bench.rows import Row
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -26,6 +41,10 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "throughput": throughput.measure,
     "footprint": footprint.measure,
     "imports": imports.measure,
+    "registrations": registrations.measure,
+    "stale": stale.measure,
+    "arrivals": arrivals.measure,
+    "router": router.measure,
 }
 
 RESULTS = Path("results/bench.json")

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +60,13 @@ def web_server() -> Iterator[int]:
             end_child(process)
 
 
-def load(port: int, *, seconds: int, keep_alive: bool) -> Load:
-    """Let wrk ask 127.0.0.1:`port` with 16 connections, or a new connection for each request."""
-    headers = () if keep_alive else ("--header", "Connection: close")
+def load(port: int, *, seconds: int, keep_alive: bool, headers: Sequence[str] = ()) -> Load:
+    """Let wrk ask 127.0.0.1:`port` with 16 connections, or a new connection for each request.
+
+    `headers` are further ones, each a whole line.
+    """
+    lines = (*headers, *(() if keep_alive else ("Connection: close",)))
+    words = [word for line in lines for word in ("--header", line)]
     out = run(
         "wrk",
         "--threads=1",
@@ -70,7 +74,7 @@ def load(port: int, *, seconds: int, keep_alive: bool) -> Load:
         f"--duration={seconds}s",
         "--timeout=5s",
         f"--script={REPORT}",
-        *headers,
+        *words,
         f"http://127.0.0.1:{port}/",
         timeout=seconds + 30,
     )

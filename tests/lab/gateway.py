@@ -4,10 +4,13 @@ import contextlib
 import http.client
 import os
 import pwd
+import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -15,10 +18,16 @@ import tomli_w
 
 from ground2cloud.backchannel import messages
 from ground2cloud.backchannel.client import Client
-from ground2cloud.config.join import decode
+from ground2cloud.config.join import decode, encode
 from ground2cloud.config.model import Kind
+from ground2cloud.core.clock import wall
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.openssh.sshd.ca import known_hosts_line
+from ground2cloud.registry.database import sqlite_url
+from ground2cloud.registry.records import Grant, Invite
+from ground2cloud.registry.store import Registry
+from ground2cloud.registry.tokens import digest, new_token
+from ground2cloud.roles.gateway.foundation import REGISTRY_FILE
 from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
 from tests.lab.command import run_here
@@ -75,6 +84,11 @@ class GatewayLab(Running):
         return self
 
     # Its life
+
+    @property
+    def registry(self) -> str:
+        """The URL of its registry."""
+        return sqlite_url(self.directory / "state" / REGISTRY_FILE)
 
     @property
     def pid(self) -> int:
@@ -134,8 +148,12 @@ class GatewayLab(Running):
 
     def agent(self, identity: int) -> AgentView:
         """Return what it says of one registration."""
-        agents = self._ask(GatewayClient.agents).agents
-        return next(agent for agent in agents if agent.id == identity)
+        return next(agent for agent in self.agents() if agent.id == identity)
+
+    def agents(self) -> tuple[AgentView, ...]:
+        """Return what it says of all registrations."""
+        found: tuple[AgentView, ...] = self._ask(GatewayClient.agents).agents
+        return found
 
     def _ask(self, call: Any) -> Any:  # noqa: ANN401 - a method of the client, and its answer
         try:
@@ -152,6 +170,24 @@ class GatewayLab(Running):
         return (self.directory / "gateway.log").read_text("utf-8", "replace")
 
     # Its agents and callers
+
+    def joins(self, count: int) -> list[str]:
+        """Return join strings, made in the registry: commands would take half a second each."""
+        one = decode(self.do("invite"))
+        with contextlib.closing(Registry(self.registry)) as registry:
+            invite = Invite("many", (), wall() + 3600)
+            return [
+                encode(replace(one, token=registry.invite(invite, wall()))) for _ in range(count)
+            ]
+
+    def element(self, *registrations: int) -> str:
+        """Make an element that may call these, as the command does; return its key."""
+        key = new_token()
+        grants = [Grant(each) for each in registrations]
+        with contextlib.closing(Registry(self.registry)) as registry:
+            registry.add_element(digest(key)[:12], digest(key), grants, wall())
+        self._ask(partial(GatewayClient.refresh, registration=None))
+        return key
 
     def register(self, *services: tuple[str, Kind], join: str | None = None) -> "LabAgent":
         """Invite and register an agent, with the client that agents use."""
@@ -177,6 +213,12 @@ class GatewayLab(Running):
 class LabAgent:
     """A registered agent whose lanes are plain ssh commands, started by the test.
 
+    Args:
+        gateway: whose agent it is.
+        join_string: from an invite.
+        services: names and kinds.
+        register: False leaves it to the test to call `join_gateway`.
+
     Attributes:
         registered: what the gateway answered.
         client: its end of the backchannel.
@@ -184,27 +226,40 @@ class LabAgent:
     """
 
     def __init__(
-        self, gateway: GatewayLab, join_string: str, services: tuple[tuple[str, Kind], ...]
+        self,
+        gateway: GatewayLab,
+        join_string: str,
+        services: tuple[tuple[str, Kind], ...],
+        *,
+        register: bool = True,
     ) -> None:
         join = decode(join_string)
         self.join = join
+        self.is_registered = False
         self._gateway = gateway
         self.key = self.new_key("id")
-        token = "T" * 10 + f"{free_port():033d}"
+        token = secrets.token_urlsafe(32)
         wanted = tuple(messages.WantedService(name=name, kind=kind) for name, kind in services)
         self.request = messages.RegisterRequest(
             key=public(self.key), token=token, services=wanted, name="lab", version="0.0.1"
         )
         self.client = Client(join.host, join.port, pin=join.pin, token=token)
-        self.registered = self.client.register(join.token, self.request)
+        if register:
+            self.join_gateway()
+
+    def join_gateway(self) -> messages.Registered:
+        """Register; may be repeated."""
+        self.registered = self.client.register(self.join.token, self.request)
+        self.is_registered = True
         self.id = self.registered.registration
         self.ports = {each.name: each.port for each in self.registered.services}
-        self._known_hosts = gateway.directory / f"known_hosts.{self.id}"
+        self._known_hosts = self._gateway.directory / f"known_hosts.{self.id}"
         self._known_hosts.write_text(known_hosts_line(self.registered.host_ca))
+        return self.registered
 
     def new_key(self, name: str) -> Path:
         """Make a key."""
-        path = self._gateway.directory / f"{name}.{free_port()}"
+        path = self._gateway.directory / f"{name}.{secrets.token_hex(6)}"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path))
         return path
 

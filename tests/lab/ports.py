@@ -41,16 +41,20 @@ def free_ports(count: int) -> list[int]:
     return [free_port() for _ in range(count)]
 
 
-def free_range() -> tuple[int, int]:
-    """Return the first and last of `RANGE` ports like that, lent until the process ends."""
-    starts = list(range(RANGES_FIRST, RANGES_LAST, RANGE))
+def free_range(count: int = RANGE) -> tuple[int, int]:
+    """Return the first and last of so many ports like that, lent until the process ends."""
+    blocks = range(0, count, RANGE)
+    starts = list(range(RANGES_FIRST, RANGES_LAST - blocks[-1], RANGE))
     _random.shuffle(starts)
     for first in starts:
-        reservation = _reservation(first, first + RANGE - 1)
-        if reservation is not None:
-            _ranges.append(reservation)
-            return first, first + RANGE - 1
-    raise AssertionError(f"no free range of {RANGE} ports")
+        reservations = [_reservation(first + skip, first + skip + RANGE - 1) for skip in blocks]
+        lent = [each for each in reservations if each is not None]
+        if len(lent) == len(blocks):
+            _ranges.extend(lent)
+            return first, first + count - 1
+        for each in lent:
+            each.close()
+    raise AssertionError(f"no free range of {count} ports")
 
 
 def _reserve(port: int) -> bool:
