@@ -25,6 +25,7 @@ from tests.lab.fuzzing import BY_NAME, WITH_INPUT, WITH_TOKEN, WRONG, Fuzzer
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
+from tests.lab.ports import free_wide_range
 from tests.lab.registry_rows import SIGHTINGS, dump
 from tests.lab.sources import new_source
 from tests.lab.waiting import wait_until
@@ -54,7 +55,8 @@ class Place(NamedTuple):
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    ports = {"first_port": 61_000, "last_port": 65_535}  # only numbers: nobody listens there
+    first, last = free_wide_range()
+    ports = {"first_port": first, "last_port": last}
     with (
         short_directory() as directory,
         HttpApp() as app,

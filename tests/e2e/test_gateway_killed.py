@@ -21,6 +21,7 @@ from ground2cloud.registry.records import Invite
 from ground2cloud.registry.store import Registry
 from tests.lab.derived import in_force, wanted
 from tests.lab.gateway import GatewayLab
+from tests.lab.ports import free_wide_range
 from tests.lab.registering import make_key
 from tests.lab.waiting import wait_until
 
@@ -85,7 +86,8 @@ class Crowd:
 
 @pytest.fixture
 def gateway(short_dir: Path) -> Iterator[GatewayLab]:
-    ports = {"first_port": 61_000, "last_port": 65_535}  # only numbers: nobody listens there
+    first, last = free_wide_range()
+    ports = {"first_port": first, "last_port": last}
     with GatewayLab(short_dir, tunnels=ports) as running:
         yield running
 

@@ -10,11 +10,15 @@ import os
 import random
 import socket
 from collections import deque
+from collections.abc import Sequence
 
 FIRST, LAST = 20000, 32000
 RANGES_FIRST, RANGES_LAST = 10000, 20000
 RANGE = 40
 """Ports of one range."""
+
+WIDE_FIRST, WIDE = 61000, 900
+"""Above the local ports of outgoing connections there is room for five ranges of this many."""
 
 RESERVED_AT_ONCE = 200
 """Reservations kept by one process: far below its limit of descriptors."""
@@ -43,11 +47,20 @@ def free_ports(count: int) -> list[int]:
 
 def free_range(count: int = RANGE) -> tuple[int, int]:
     """Return the first and last of so many ports like that, lent until the process ends."""
+    return _lend(range(RANGES_FIRST, RANGES_LAST - count + 1, RANGE), count)
+
+
+def free_wide_range() -> tuple[int, int]:
+    """Return the same of `WIDE` ports, for registrations of which hardly any opens a lane."""
+    return _lend(range(WIDE_FIRST, 2**16 - WIDE + 1, WIDE), WIDE)
+
+
+def _lend(starts: Sequence[int], count: int) -> tuple[int, int]:
     blocks = range(0, count, RANGE)
-    starts = list(range(RANGES_FIRST, RANGES_LAST - blocks[-1], RANGE))
-    _random.shuffle(starts)
-    for first in starts:
-        reservations = [_reservation(first + skip, first + skip + RANGE - 1) for skip in blocks]
+    for first in _random.sample(starts, len(starts)):
+        reservations = [
+            _reservation(first + skip, first + min(skip + RANGE, count) - 1) for skip in blocks
+        ]
         lent = [each for each in reservations if each is not None]
         if len(lent) == len(blocks):
             _ranges.extend(lent)
