@@ -65,7 +65,13 @@ class Caller:
         self.ask()
 
     def _reached(self) -> None:
-        wait_until(self.is_answered, what="the application reached")
+        def reached() -> bool:
+            answer = self._gateway.request(**self.words)
+            if answer.status != 200:
+                raise ConnectionError(str(answer))
+            return True
+
+        wait_until(reached, what="the application reached")
 
     def is_answered(self) -> bool:
         """Whether a request on a new connection is answered."""
