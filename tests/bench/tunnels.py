@@ -159,21 +159,32 @@ def _is_built(tunnel: Tunnel) -> bool:
 def _build(tunnel: Tunnel) -> str:
     """Build it; answer why that can't be, empty when it is there."""
     (CACHE / "bin").mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "GOBIN": str((CACHE / "bin").absolute()), "GOFLAGS": "-p=1"}
     for command in tunnel.build:
         if shutil.which(command[0]) is None:
             return f"there is no {command[0]}"
         try:
-            done = subprocess.run(
-                ("nice", "-n", "19", *command),
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=PATIENCE,
-            )
+            with short_directory() as directory:
+                done = subprocess.run(
+                    ("nice", "-n", "19", *command),
+                    env={**os.environ, **_places(directory)},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=PATIENCE,
+                )
         except subprocess.TimeoutExpired:
             return f"{command[0]} takes longer than {PATIENCE} s"
         if done.returncode:
             return (done.stderr.strip().splitlines() or ["no word why"])[-1]
     return ""
+
+
+def _places(directory: Path) -> dict[str, str]:
+    """Keep what the compilers fetch and make out of the home directory: only the programs last."""
+    return {
+        "GOBIN": str((CACHE / "bin").absolute()),
+        "GOFLAGS": "-p=1 -modcacherw",
+        "GOPATH": str(directory / "go"),
+        "GOCACHE": str(directory / "go-build"),
+        "CARGO_HOME": str(directory / "cargo"),
+    }
