@@ -1,4 +1,8 @@
-"""Accepting on Windows: its loop can't wait for a listener, but takes back what it began."""
+"""Accepting on Windows: its loop can't wait for a listener, but takes back what it began.
+
+One gap stays there: a caller that was accepted in the very turn in which the waiting is cancelled
+is dropped by asyncio, and so its connection is closed.
+"""
 
 import asyncio
 import socket
