@@ -145,6 +145,9 @@ def path_faults(place: str, text: str, *, reaches_ssh: bool) -> Iterator[Finding
         yield place, "a path must not begin with -; write ./ in front of it"
     if text.startswith("~") and os.path.expanduser(text) == text:  # noqa: PTH111 - Path raises
         yield place, f"no home directory is known for {show(text)}"
+    path = Path(text)
+    if path.drive and not path.root:  # Windows: `C:key` is relative to where C: is at the moment
+        yield place, f"expected a path with a folder behind the drive, got {show(text)}"
     if reaches_ssh and "${" in text:
         yield place, "${ is not allowed: ssh would put a variable there"
 

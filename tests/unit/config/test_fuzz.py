@@ -149,6 +149,8 @@ def test_mutated_valid_documents_never_raise_anything_else(data: st.DataObject) 
 
 
 @FUZZ
+@example(("gateway", "identity_file"), "A:")  # on Windows neither relative nor absolute
+@example(("paths", "run"), "A:run")
 @given(
     st.sampled_from(
         [
