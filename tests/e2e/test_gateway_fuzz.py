@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import pytest
-from schemathesis import GenerationMode
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import ignored_auth
 
@@ -21,7 +20,7 @@ from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.records import Invite
 from ground2cloud.registry.store import Registry
 from tests.lab.derived import in_force, wanted
-from tests.lab.fuzzing import BY_NAME, WITH_INPUT, WITH_TOKEN, WRONG, Fuzzer
+from tests.lab.fuzzing import FuzzedCalls, Fuzzer
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
@@ -116,21 +115,5 @@ def fuzzer(place: Place) -> Iterator[GatewayFuzzer]:
     assert place.stranger_answers()
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_what_the_document_allows_is_answered(fuzzer: GatewayFuzzer, name: str) -> None:
-    fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE)
-    assert 200 in fuzzer.statuses
-
-
-@pytest.mark.parametrize("name", WITH_INPUT)
-def test_what_the_document_forbids_is_refused(fuzzer: GatewayFuzzer, name: str) -> None:
-    fuzzer.run(BY_NAME[name], GenerationMode.NEGATIVE)
-    assert fuzzer.statuses & {400, 404, 415}
-
-
-@pytest.mark.parametrize("name", WITH_TOKEN)
-def test_with_a_wrong_token_nothing_is_done(fuzzer: GatewayFuzzer, name: str) -> None:
-    written = fuzzer.written()
-    fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE, WRONG)
-    assert fuzzer.written() == written
-    assert fuzzer.statuses <= {400, 401}
+class TestWholeGateway(FuzzedCalls):
+    """The calls, with everything behind them."""

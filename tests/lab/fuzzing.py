@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
@@ -97,3 +98,24 @@ def _name_once(case: "Case[Any]") -> None:
     if isinstance(case.body, dict) and "services" in case.body:
         once = {one["name"]: one for one in case.body["services"]}
         case.body = {**case.body, "services": list(once.values())}
+
+
+class FuzzedCalls:
+    """What holds for every call; a test module subclasses it and gives the fixture `fuzzer`."""
+
+    @pytest.mark.parametrize("name", BY_NAME)
+    def test_what_the_document_allows_is_answered(self, fuzzer: Fuzzer, name: str) -> None:
+        fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE)
+        assert 200 in fuzzer.statuses
+
+    @pytest.mark.parametrize("name", WITH_INPUT)
+    def test_what_the_document_forbids_is_refused(self, fuzzer: Fuzzer, name: str) -> None:
+        fuzzer.run(BY_NAME[name], GenerationMode.NEGATIVE)
+        assert fuzzer.statuses & {400, 404, 415}
+
+    @pytest.mark.parametrize("name", WITH_TOKEN)
+    def test_with_a_wrong_token_nothing_is_done(self, fuzzer: Fuzzer, name: str) -> None:
+        written = fuzzer.written()
+        fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE, WRONG)
+        assert fuzzer.written() == written
+        assert fuzzer.statuses <= {400, 401}

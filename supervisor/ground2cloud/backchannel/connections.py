@@ -16,7 +16,6 @@ from ground2cloud.core.accepting import accept
 
 _HANDSHAKE_TIMEOUT = 10.0  # seconds; agents far away take 0.5
 _SHUTDOWN_TIMEOUT = 2.0  # seconds for the other side to say goodbye
-_PAUSE = 0.2  # seconds; when this process has no file descriptor left
 
 
 class Connection(web.RequestHandler):
@@ -70,11 +69,7 @@ class Doorway:
         """Accept until cancelled. The listener must not block."""
         loop = asyncio.get_running_loop()
         while True:
-            try:
-                sock, peer = await accept(listener)
-            except OSError:  # out of descriptors, or the peer left before it was accepted
-                await asyncio.sleep(_PAUSE)
-                continue
+            sock, peer = await accept(listener)
             if len(self._open) >= self._limits.connections and not self._make_room():
                 sock.close()
                 continue

@@ -28,7 +28,6 @@ TIMEOUT = 30.0
 """Seconds for the gateway to lead a connection to the application."""
 
 _BACKLOG = 100
-_PAUSE = 0.2  # seconds; when this process has no file descriptor left
 _CHUNK = 256 * 1024
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _BODY_LIMIT = 2000
@@ -121,11 +120,7 @@ async def serve(target: Target, listener: socket.socket) -> None:
     with contextlib.closing(listener):
         try:
             while True:
-                try:
-                    sock, _ = await accept(listener)
-                except OSError:  # out of descriptors, or the caller left before it was accepted
-                    await asyncio.sleep(_PAUSE)
-                    continue
+                sock, _ = await accept(listener)
                 task = asyncio.create_task(_lead(target, sock))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)

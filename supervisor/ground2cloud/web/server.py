@@ -36,7 +36,6 @@ _TOKEN_BYTES = 32
 KEEP_INTERVAL = 30.0
 """Seconds between two looks whether `control.json` is still there: directories get swept."""
 
-_ACCEPT_PAUSE = 1.0  # seconds
 _LOG = logging.getLogger(__name__)
 
 
@@ -185,13 +184,8 @@ def _application(control: Control, token: str) -> "web.Application":
 
 async def _accept(listening: socket.socket | None) -> socket.socket:
     assert listening is not None
-    while True:
-        try:
-            accepted, _ = await accept(listening)
-        except OSError:  # no descriptor left for it, or the caller has gone again
-            await asyncio.sleep(_ACCEPT_PAUSE)
-        else:
-            return accepted
+    accepted, _ = await accept(listening)
+    return accepted
 
 
 def _listen_at(listen: str, current: str) -> socket.socket | None:

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from schemathesis import GenerationMode
 
 from ground2cloud.backchannel.calls import Call
 from tests.lab.fake_desk import JOIN, TOKEN, Place, serving
-from tests.lab.fuzzing import BY_NAME, WITH_INPUT, WITH_TOKEN, WRONG, Fuzzer
+from tests.lab.fuzzing import FuzzedCalls, Fuzzer
 
 EXAMPLES = 20
 
@@ -49,21 +48,5 @@ def fuzzer(place: Place, authority: Path, caplog: pytest.LogCaptureFixture) -> I
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_what_the_document_allows_is_answered(fuzzer: DeskFuzzer, name: str) -> None:
-    fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE)
-    assert 200 in fuzzer.statuses
-
-
-@pytest.mark.parametrize("name", WITH_INPUT)
-def test_what_the_document_forbids_is_refused(fuzzer: DeskFuzzer, name: str) -> None:
-    fuzzer.run(BY_NAME[name], GenerationMode.NEGATIVE)
-    assert fuzzer.statuses & {400, 404, 415}
-
-
-@pytest.mark.parametrize("name", WITH_TOKEN)
-def test_with_a_wrong_token_nothing_is_done(fuzzer: DeskFuzzer, name: str) -> None:
-    written = fuzzer.written()
-    fuzzer.run(BY_NAME[name], GenerationMode.POSITIVE, WRONG)
-    assert fuzzer.written() == written
-    assert fuzzer.statuses <= {400, 401}
+class TestServer(FuzzedCalls):
+    """The calls, with a desk in memory behind them."""

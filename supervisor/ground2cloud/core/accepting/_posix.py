@@ -5,11 +5,8 @@ import socket
 from typing import Any
 
 
-async def accept(listener: socket.socket) -> tuple[socket.socket, Any]:
-    """Wait for the next connection; answer its socket, which does not block, and who it is.
-
-    Args:
-        listener: must not block, and stay open until this returns or its cancellation is over.
+async def accept_once(listener: socket.socket) -> tuple[socket.socket, Any]:
+    """Accept the next connection.
 
     Raises:
         OSError: out of descriptors, or the peer left before it was accepted.
