@@ -6,12 +6,15 @@ import psutil
 
 from ground2cloud.core.clock import monotonic
 
+SPAN = 0.1
+"""Seconds at least that a share of processor time is taken over: the clock ticks every 10 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """One look at a process. None where the platform or its rights don't tell.
 
-    `cpu_percent` is of one core since the look before; `memory` is resident bytes; `bytes_read`
+    `cpu_percent` is of one core over at least SPAN; `memory` is resident bytes; `bytes_read`
     is all it read since its start, files and sockets alike (ssh reads little else than traffic).
     """
 
@@ -27,7 +30,8 @@ class Meter:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._process = psutil.Process(pid)
-        self._last: tuple[float, float] | None = None
+        self._base: tuple[float, float] | None = None
+        self._share: float | None = None
 
     def look(self, ports: frozenset[int] = frozenset()) -> Usage | None:
         """Look now; None when the process is gone.
@@ -49,10 +53,13 @@ class Meter:
 
     def _percent(self, used: float) -> float | None:
         now = monotonic()
-        last, self._last = self._last, (now, used)
-        if last is None or now - last[0] < 0.1:  # noqa: PLR2004 - below the clock tick of 10 ms it is noise
-            return None
-        return 100.0 * (used - last[1]) / (now - last[0])
+        if self._base is None:
+            self._base = now, used
+        since, before = self._base
+        if now - since >= SPAN:  # who looks more often is told the share of the last whole span
+            self._base = now, used
+            self._share = 100.0 * (used - before) / (now - since)
+        return self._share
 
     def _connections(self, ports: frozenset[int]) -> int:
         return sum(
