@@ -28,12 +28,14 @@ class SshProgram:
         version: (9, 2) of `OpenSSH_9.2p1`.
         text: what `ssh -V` printed, one line.
         control_socket: whether a running ssh takes orders on a Unix socket; not on Windows.
+        bare_sources: whether what LogVerbose prints begins with the name of a source file alone.
     """
 
     path: str
     version: tuple[int, int]
     text: str
     control_socket: bool = system.CONTROL_SOCKET
+    bare_sources: bool = system.BARE_SOURCES
 
     @property
     def cipher_prefix(self) -> bool:

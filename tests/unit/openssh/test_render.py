@@ -21,7 +21,7 @@ PLACES = Places(
     (ROOT / "run" / "known_hosts",),
     ROOT / "run" / "lane-1.sock",
 )
-PROGRAM = SshProgram("ssh", (9, 2), "OpenSSH_9.2p1")
+PROGRAM = SshProgram("ssh", (9, 2), "OpenSSH_9.2p1", bare_sources=True)
 GATEWAY = Gateway(host="gw.example.com", host_key="ssh-ed25519 AAAAC3Nz root@gw")
 FORWARDS = (
     Forward("quickbooks", "127.0.0.1", 11081, "localhost", 8080),
@@ -99,6 +99,19 @@ def test_an_ssh_without_log_verbose_logs_everything() -> None:
     assert "LogLevel DEBUG1\n" in text
     assert "LogVerbose" not in text
     assert "LogLevel ERROR\n" in config()
+
+
+def test_only_the_proof_is_searched_for_in_every_line_of_ssh() -> None:
+    def patterns(program: SshProgram) -> list[str]:
+        [line] = [line for line in config(program=program).splitlines() if "LogVerbose" in line]
+        return line.split()[1].split(",")
+
+    bare = patterns(SshProgram("ssh", (9, 2), "", bare_sources=True))
+    assert [each for each in bare if each.startswith("*")] == ["*:ssh_confirm_remote_forward():*"]
+    assert "packet.c:ssh_packet_read_poll_seqnr():*" in bare
+    with_paths = patterns(SshProgram("ssh.exe", (9, 5), "", bare_sources=False))
+    assert len(with_paths) == len(bare)
+    assert all(each.startswith("*:") for each in with_paths)
 
 
 def test_known_hosts_tokens_came_with_8_4() -> None:

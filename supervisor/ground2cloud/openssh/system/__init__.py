@@ -7,6 +7,7 @@ import sys
 
 if sys.platform == "win32":
     from ground2cloud.openssh.system._win32 import (
+        BARE_SOURCES,
         CHILD_ENVIRONMENT,
         CONTROL_SOCKET,
         INSTALL_HINT,
@@ -20,6 +21,7 @@ if sys.platform == "win32":
     )
 else:
     from ground2cloud.openssh.system._posix import (
+        BARE_SOURCES,
         CHILD_ENVIRONMENT,
         CONTROL_SOCKET,
         INSTALL_HINT,
@@ -33,6 +35,7 @@ else:
     )
 
 __all__ = [
+    "BARE_SOURCES",
     "CHILD_ENVIRONMENT",
     "CONTROL_SOCKET",
     "INSTALL_HINT",

@@ -14,6 +14,9 @@ assert sys.platform != "win32"
 CONTROL_SOCKET = True
 """Whether ssh takes orders on a Unix socket."""
 
+BARE_SOURCES = True
+"""Whether a line of LogVerbose begins with the bare name of a source file: `packet.c`."""
+
 CHILD_ENVIRONMENT: Mapping[str, str] = {"SHELL": "/bin/sh"}
 """What ssh must find in its environment.
 

@@ -17,6 +17,12 @@ assert sys.platform == "win32"
 CONTROL_SOCKET = False
 """Whether ssh takes orders on a Unix socket."""
 
+BARE_SOURCES = False
+"""Whether a line of LogVerbose begins with the bare name of a source file.
+
+ssh cuts the path off at the last `/`, and the compiler here writes `\\`.
+"""
+
 CHILD_ENVIRONMENT: Mapping[str, str] = {}
 """What ssh must find in its environment."""
 
