@@ -9,30 +9,53 @@ what changed by comparing objects (`changed`), in a millisecond for 10,000.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.records import Element, News, Registration
 from ground2cloud.registry.store import Registry
 
 T = TypeVar("T")
 
+AT_ONCE = 4
+"""Questions that are with the database at one time; the others wait for their turn."""
+
+PATIENCE = 10.0
+"""Seconds after which who asks is told that the database can't be used now. Nobody waits longer at
+the other end, and what the watchdog waits for must not take longer either."""
+
 
 class Book:
     """All registrations and elements.
 
-    Attributes:
+    The database's threads are its own: while it hangs they are all taken, and what else the gateway
+    does in threads (claims, keys, figures) goes on.
+
+    Args:
         registry: the truth, in a database.
+        patience: seconds; of a change, only for its turn.
+
+    Attributes:
+        registry: as given.
         registrations: by number; with the revoked ones, without those that unregistered.
         elements: with the revoked ones; another tuple when one changed.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, patience: float = PATIENCE) -> None:
         self.registry = registry
         self.registrations: dict[int, Registration] = {}
         self.elements: tuple[Element, ...] = ()
+        self._patience = patience
         self._number = -1
+        # Changes wait in the line, and a look waits for the one that is under way at most.
+        self._line = asyncio.Lock()
         self._turn = asyncio.Lock()
+        self._questions = asyncio.Semaphore(AT_ONCE)
+        self._asking = ThreadPoolExecutor(AT_ONCE, "registry-ask")
+        self._changing = ThreadPoolExecutor(2, "registry-change")  # one may be given up, and hang
 
     async def look(self) -> bool:
         """Read what is new; answer whether anything is.
@@ -40,8 +63,10 @@ class Book:
         Raises:
             RegistryError: the database can't be used now; what was known stays.
         """
-        async with self._turn:
-            return self._take(await asyncio.to_thread(self.registry.since, self._number))
+        number = self._number
+        limit = None if number < 0 else self._patience  # at a start all there is has to be read
+        async with self._impatient(limit), self._turn:
+            return self._take(await self._in(self._changing, lambda it: it.since(number)))
 
     async def change(self, change: Callable[[Registry], Registration]) -> Registration:
         """Make one change of one registration, in the database and then here.
@@ -50,8 +75,8 @@ class Book:
             RefusedError: the registry refuses; nothing was changed.
             RegistryError: the database can't be used now.
         """
-        async with self._turn:
-            changed = await asyncio.to_thread(change, self.registry)
+        async with self._in_turn():
+            changed = await self._in(self._changing, change)
             # Its number is not taken over: another process may have changed something before it.
             self.registrations[changed.id] = changed
             return changed
@@ -63,13 +88,40 @@ class Book:
             RefusedError: the registry refuses.
             RegistryError: the database can't be used now.
         """
-        async with self._turn:
-            await asyncio.to_thread(self.registry.unregister, identity, now)
+        async with self._in_turn():
+            await self._in(self._changing, lambda it: it.unregister(identity, now))
             self.registrations.pop(identity, None)
 
     async def ask(self, question: Callable[[Registry], T]) -> T:
-        """Ask the database something that changes nothing the gateway derives from it."""
-        return await asyncio.to_thread(question, self.registry)
+        """Ask the database something that changes nothing the gateway derives from it.
+
+        Raises:
+            RefusedError: the registry refuses.
+            RegistryError: the database can't be used now.
+        """
+        async with self._impatient(self._patience), self._questions:
+            return await self._in(self._asking, question)
+
+    @contextlib.asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Wait for the turn to change something; who has it may take as long as it takes."""
+        async with contextlib.AsyncExitStack() as held:
+            async with self._impatient(self._patience):
+                await held.enter_async_context(self._line)
+                await held.enter_async_context(self._turn)
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _impatient(self, limit: float | None) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(limit):
+                yield
+        except TimeoutError:
+            text = f"the registry {self.registry.where} can't be used: no answer within {limit:g} s"
+            raise RegistryError(text) from None
+
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[Registry], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, self.registry)
 
     def _take(self, news: News) -> bool:
         """Take over what is new; what this process changed itself is none."""
