@@ -195,13 +195,14 @@ def touch(connection: Connection, table: Table, identities: Iterable[int]) -> No
 def _open(text: str) -> tuple[Engine, str]:
     try:
         url = make_url(text)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # ValueError: of a port that is no number
         raise UnusableRegistryError("the registry's URL is none of a database") from None
     match url.get_backend_name():
         case "sqlite" if url.database and url.database != ":memory:":
             return _open_sqlite(url, Path(url.database)), url.database
         case "postgresql" | "postgres":
-            return _open_postgresql(url), url.render_as_string(hide_password=True)
+            # What follows the ? may be a password, too.
+            return _open_postgresql(url), url.set(query={}).render_as_string(hide_password=True)
         case _:
             raise UnusableRegistryError(
                 f"a registry can't be kept in {url.get_backend_name()}",
@@ -274,7 +275,7 @@ def _open_postgresql(url: URL) -> Engine:
     limits = {"connect_timeout": round(CONNECT), "tcp_user_timeout": round(BUSY * 1000)}
     try:
         engine = create_engine(url, hide_parameters=True, connect_args=limits)
-    except ModuleNotFoundError:
+    except ImportError:  # there is no psycopg, or it has no libpq
         raise UnusableRegistryError(
             "a registry in PostgreSQL needs the package psycopg",
             "install it: pip install 'psycopg[binary]'",

@@ -14,22 +14,32 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, exc
 
 PING = 3.0
-"""Seconds in which a connection that was kept has to show that it still is one."""
+"""Seconds in which a connection has to show that it is one: a new one, and one that was kept."""
 
 QUESTION = 12.0
 """Seconds for a transaction; longer than it may wait for another one to end."""
 
+_OPENING = "opening"
 _MARK = "patience"
 
 
 def be_impatient(engine: Engine) -> None:
     """Watch every connection that this engine lends; it must be one of psycopg."""
 
-    def lend(connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401 - untyped in SQLAlchemy
+    def begin(connection: Any, record: Any) -> None:  # noqa: ANN401 - untyped in SQLAlchemy
+        # A pooler in between lets one log in while the server hangs; SQLAlchemy has questions then.
+        record.info[_OPENING] = _cut_after(PING, connection)
+
+    def lend(connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the same
+        opening = record.info.pop(_OPENING, None)
+        if opening is not None:
+            opening.cancel()
         ping = _cut_after(PING, connection)
         try:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
+            if opening is not None:
+                raise  # a new one: another one would be no better
             # Then so are the others that were kept. The caller gets a new one.
             raise exc.InvalidatePoolError from error
         finally:
@@ -41,6 +51,7 @@ def be_impatient(engine: Engine) -> None:
         if timer is not None:
             timer.cancel()
 
+    event.listen(engine, "connect", begin, insert=True)
     event.listen(engine, "checkout", lend)
     event.listen(engine, "checkin", take_back)
 

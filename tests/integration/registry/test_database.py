@@ -15,6 +15,7 @@ from ground2cloud.errors import EXIT_FAILURE
 from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.errors import RegistryError, UnusableRegistryError
 from ground2cloud.registry.store import Registry
+from tests.lab.pooler import Pooler
 from tests.lab.ports import free_port
 from tests.lab.postgres import Postgres
 from tests.lab.registering import enter, make_invite
@@ -59,6 +60,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
         "sqlite:///:memory:",
         "mysql://root:hunter2@h/d",
         "a:hunter2@b",
+        "postgresql://h:hunter2/d",
     ],
 )
 def test_other_databases_are_refused_without_showing_a_password(url: str) -> None:
@@ -75,7 +77,7 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     with pytest.raises(RegistryError, match="can't be used") as caught:
-        Registry(f"postgresql://g2c:hunter2@127.0.0.1:{free_port()}/g2c")
+        Registry(f"postgresql://g2c:hunter2@127.0.0.1:{free_port()}/g2c?password=hunter2")
     assert "hunter2" not in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.exit_code == EXIT_FAILURE
@@ -93,6 +95,43 @@ def test_a_server_that_was_away_is_used_again() -> None:
         server.start()
         assert registry.registrations() == (made,)
         registry.close()
+
+
+def test_a_server_that_hangs_behind_one_that_lets_everybody_in_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a pooler does: neither an old connection nor a new one gives an answer."""
+    monkeypatch.setattr("ground2cloud.registry.patience.PING", 0.3)
+    with Postgres() as server, Pooler(server.port) as pooler:
+        url = f"postgresql://postgres@127.0.0.1:{pooler.port}/postgres"
+        pooler.hangs.set()
+        with pytest.raises(RegistryError, match="can't be used"):
+            Registry(url)
+        pooler.hangs.clear()
+        with closing(Registry(url)) as registry:
+            made = enter(registry, make_invite(registry), "one")
+            pooler.hangs.set()
+            for _ in range(2):
+                with pytest.raises(RegistryError, match="can't be used"):
+                    registry.registrations()
+            pooler.hangs.clear()
+            assert registry.registrations() == (made,)
+
+
+def test_a_driver_that_can_not_be_used_is_told() -> None:
+    code = f"""if True:
+        from ground2cloud.registry.errors import UnusableRegistryError
+        from ground2cloud.registry.store import Registry
+        try:
+            Registry("postgresql://g2c@127.0.0.1:{free_port()}/g2c")
+        except UnusableRegistryError as error:
+            print(error.hint)
+        """
+    without = os.environ | {"PSYCOPG_IMPL": "none"}  # as where there is no libpq
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=without
+    )
+    assert "psycopg[binary]" in done.stdout
 
 
 def test_a_database_in_which_nothing_may_be_made_is_told(tmp_path: Path) -> None:
