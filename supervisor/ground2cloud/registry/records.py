@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from ground2cloud.config.model import Kind
 
-FIRST_ID = 1001
-"""The first registration's ID; every further one has the next, and none is given twice."""
-
 FIRST_PORT = 11081
 LAST_PORT = 65535
 
@@ -40,7 +37,7 @@ class Registration:
     """One agent's identity on the gateway.
 
     Attributes:
-        id: from 1001.
+        id: from 1001 on, each the next; none is given twice.
         name: for people; not unique.
         key: its public SSH key, `ssh-ed25519 AAAA…`.
         next_key: the key it is changing to; valid beside `key` until it is confirmed.
