@@ -41,6 +41,7 @@ class Audit:
         self._turn = threading.Lock()
         self._lost = 0
         self._lost_since = 0.0
+        self._told = 0
         self.trouble: str | None = None
         """Why records can't be written now, for people; None when the last one could."""
 
@@ -54,18 +55,21 @@ class Audit:
                 secret: the file may be shipped to another machine.
         """
         with self._turn:
-            lines = [_line(act, now, fields)]
-            if self._lost:
-                lost: dict[str, Value] = {"lost": self._lost, "since": iso(self._lost_since)}
-                lines.insert(0, _line("audit-lost", now, lost))
             try:
-                for line in lines:
-                    self._append(line)
+                self._tell_lost(now)
+                self._append(_line(act, now, fields))
             except OSError as error:
                 self._lose(error.strerror or str(error), now)
                 return False
             self._recover()
             return True
+
+    def _tell_lost(self, now: float) -> None:
+        if self._lost:
+            lost: dict[str, Value] = {"lost": self._lost, "since": iso(self._lost_since)}
+            self._append(_line("audit-lost", now, lost))
+            self._told += self._lost
+            self._lost = 0  # whatever is lost from here on is counted anew: the sum is right
 
     def _append(self, line: bytes) -> None:
         descriptor = os.open(self._path, _FLAGS, _MODE)
@@ -87,10 +91,10 @@ class Audit:
             log(_log, logging.ERROR, "audit-trouble", self.trouble)
 
     def _recover(self) -> None:
-        if self._lost:
-            text = f"the audit log {self._path} is written again; {self._lost} records are lost"
+        if self.trouble is not None:
+            text = f"the audit log {self._path} is written again; {self._told} records are lost"
             log(_log, logging.WARNING, "audit-again", text)
-        self._lost = 0
+        self._told = 0
         self.trouble = None
 
 

@@ -134,6 +134,31 @@ def test_a_record_that_found_no_whole_room_is_lost_and_harms_no_other(path: Path
     assert whole[-2]["lost"] == lost
 
 
+def test_a_record_that_is_lost_is_counted_once(path: Path) -> None:
+    """There may be room for the line that counts what is lost, and none for the record after it."""
+    code = f"""if True:
+        import resource
+        from pathlib import Path
+        from ground2cloud.registry.audit import Audit
+        def limit(size):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        path = Path({str(path)!r})
+        audit = Audit(path)
+        assert audit.write("begin", {NOW})
+        for size in (0, 200, 200):
+            limit(path.stat().st_size + size)
+            assert not audit.write("claim", {NOW}, filler="x" * 500)
+        limit(resource.RLIM_INFINITY)
+        assert audit.write("end", {NOW})
+        """
+    subprocess.run([sys.executable, "-c", code], check=True)
+    whole = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    assert [record["act"] for record in (whole[0], whole[-1])] == ["begin", "end"]
+    lost = [record["lost"] for record in whole if record["act"] == "audit-lost"]
+    assert len(lost) > 1, "nothing was tried"
+    assert sum(lost) == 3
+
+
 def test_a_directory_that_is_not_there_costs_records_only(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "missing" / "audit.jsonl")
     assert not audit.write("one", NOW)
