@@ -67,7 +67,7 @@ REGISTER = Call(
     "join",
     messages.Registered,
     messages.RegisterRequest,
-    (Slug.KEY_TAKEN, Slug.NO_PORTS, Slug.CONFLICT),
+    (Slug.KEY_TAKEN, Slug.NO_PORTS, Slug.CONFLICT, Slug.REVOKED),
 )
 SERVICES = Call(
     "set-services",

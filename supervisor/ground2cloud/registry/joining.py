@@ -61,8 +61,7 @@ def write_registration(
     """Make the registration that an invite is for, or renew it; return its ID.
 
     Raises:
-        RefusedError: agent-token-in-use; unknown-registration or revoked, of the registration that
-            it is to renew.
+        RefusedError: agent-token-in-use; revoked, of the registration that it is to renew.
     """
     _check_agent_token(connection, token_hash, given.renews)
     if given.renews is None:

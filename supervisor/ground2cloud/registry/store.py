@@ -144,7 +144,7 @@ class Registry:
         Raises:
             RefusedError: token-unknown, token-used, token-expired, agent-token-in-use, bad-key,
                 key-in-use, bad-name, bad-service, too-many-services, service-not-allowed,
-                no-free-port; unknown-registration or revoked, of the registration to renew.
+                no-free-port; revoked, of the registration to renew.
         """
         checks.check_digest(agent_token_hash)
         checks.check_key(key)
