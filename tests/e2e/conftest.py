@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.lab.agent import Agent, service, write_config
+from tests.lab.gateway import GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.mariadb import MariaDb
+from tests.lab.places import short_directory
 from tests.lab.ports import free_port
 from tests.lab.postgres import Postgres
 from tests.lab.sshd import ThrowawaySshd
@@ -33,6 +35,13 @@ def postgres() -> Iterator[Postgres]:
 def mariadb() -> Iterator[MariaDb]:
     """A running MariaDB, the same for all tests of one worker: leave it as it was."""
     with MariaDb() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayLab]:
+    """A running gateway, the same for all tests of a file: leave no lane behind."""
+    with short_directory() as directory, GatewayLab(directory) as running:
         yield running
 
 

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,18 +15,10 @@ from ground2cloud.backchannel.messages import HeartbeatRequest, LaneReport, Serv
 from ground2cloud.config.model import Kind
 from tests.lab.gateway import DOMAIN, GatewayLab, LabAgent, Response, public
 from tests.lab.httpapp import HttpApp
-from tests.lab.places import short_directory
 from tests.lab.ports import free_port
 from tests.lab.waiting import wait_until
 
 WEB = ("web", Kind.HTTP)
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[GatewayLab]:
-    """A running gateway, the same for all tests of this file: leave no lane behind."""
-    with short_directory() as directory, GatewayLab(directory) as running:
-        yield running
 
 
 def element(gateway: GatewayLab, *grants: str, name: str = "") -> str:

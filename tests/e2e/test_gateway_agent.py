@@ -16,13 +16,6 @@ from tests.lab.places import short_directory
 from tests.lab.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[GatewayLab]:
-    """A running gateway, the same for all tests of this file."""
-    with short_directory() as directory, GatewayLab(directory) as running:
-        yield running
-
-
 @pytest.fixture
 def agent(http_app: HttpApp) -> Iterator[Agent]:
     """An agent, not registered and not started, that offers `http_app` as `web`."""

@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,10 @@ from ground2cloud.config.model import Kind
 from tests.lab.connecting import led
 from tests.lab.gateway import PROGRAM, GatewayLab, LabAgent
 from tests.lab.mariadb import MariaDb
-from tests.lab.places import short_directory
 from tests.lab.postgres import Postgres
 from tests.lab.waiting import wait_until
 
 SERVICES = (("postgres", Kind.POSTGRESQL), ("mysql", Kind.MYSQL))
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[GatewayLab]:
-    """A running gateway, the same for all tests of this file."""
-    with short_directory() as directory, GatewayLab(directory) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

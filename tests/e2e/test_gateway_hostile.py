@@ -1,10 +1,8 @@
 """What somebody hostile tries on the backchannel of a whole gateway; sshd's part is in `guards`."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -18,19 +16,14 @@ from ground2cloud.cli import main
 from ground2cloud.config.join import decode, encode
 from ground2cloud.config.model import Kind
 from ground2cloud.core.clock import wall
-from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.records import Invite
-from ground2cloud.registry.store import Registry
-from tests.lab.gateway import GatewayLab, LabAgent, Response, public
-from tests.lab.httpapp import HttpApp
+from tests.lab.gateway import LabAgent, public
 from tests.lab.joined import Application, unregistered
 from tests.lab.liar import NAMES, http, lying, saying
 from tests.lab.places import short_directory
-from tests.lab.registry_rows import SIGHTINGS, dump
 from tests.lab.sources import new_source, session_from
-from tests.lab.waiting import wait_until
+from tests.lab.victim import WEB, Place, with_victim
 
-WEB = ("web", Kind.HTTP)
 SELF = "/v1/registrations/self"
 OF_AGENTS = [call for call in CALLS if call.bearer == "agent"]
 BODIES = {
@@ -42,50 +35,23 @@ BODIES = {
 }
 
 
-class Place(NamedTuple):
-    """A running gateway, its registry, and somebody with a lane whom nothing may harm."""
-
-    gateway: GatewayLab
-    registry: Registry
-    authority: Path
-    victim: LabAgent
-    key: str
-
-    def call(self) -> Response:
-        """Call the victim's application."""
-        route = {"Ground2Cloud_Route": f"{self.victim.id}/web", "Ground2Cloud_Key": self.key}
-        return self.gateway.request(**route)
-
-    def send(self, method: str, path: str, token: str, body: object = None) -> Answer:
-        """Send something that no honest client would."""
-        with session_from(new_source()) as session:
-            return session.request(
-                method,
-                f"https://127.0.0.1:{self.gateway.backchannel_port}{path}",
-                headers={"Authorization": f"Bearer {token}"},
-                json=body,
-                verify=str(self.authority),
-                timeout=30,
-            )
-
-    def written(self) -> tuple[object, str]:
-        """All that a call may have changed."""
-        keys = self.gateway.directory / "run" / "authorized_keys"
-        return dump(self.registry, SIGHTINGS), keys.read_text()
-
-
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    with short_directory() as directory, HttpApp() as app, GatewayLab(directory) as gateway:
-        victim = gateway.register(WEB)
-        key = gateway.do("element", "add", "caller", "--grant", str(victim.id))
-        authority = directory / "ca.crt"
-        authority.write_text(victim.client.fetch_authority())
-        with closing(Registry(sqlite_url(directory / "state" / "registry.sqlite"))) as registry:
-            made = Place(gateway, registry, authority, victim, key)
-            with victim.lane({"web": app.port}):
-                wait_until(lambda: made.call().status == 200, what="the victim's application")
-                yield made
+    with with_victim() as running:
+        yield running
+
+
+def send(place: Place, method: str, path: str, token: str, body: object = None) -> Answer:
+    """Send something that no honest client would."""
+    with session_from(new_source()) as session:
+        return session.request(
+            method,
+            f"https://127.0.0.1:{place.gateway.backchannel_port}{path}",
+            headers={"Authorization": f"Bearer {token}"},
+            json=body,
+            verify=str(place.authority),
+            timeout=30,
+        )
 
 
 @pytest.fixture
@@ -105,22 +71,27 @@ def refused(slug: Slug, answer: Answer) -> None:
 def ask(place: Place, call: Call, token: str) -> Answer:
     """Make a call that is as it should be, with this token."""
     path = call.path.replace("{slot}", "127.0.0.1")
-    return place.send(call.method, path, token, BODIES.get(call.name))
+    return send(place, call.method, path, token, BODIES.get(call.name))
 
 
 def test_an_agents_token_reaches_its_own_registration_only(place: Place, hostile: LabAgent) -> None:
     token, other = hostile.request.token, place.victim.id
-    names = {"registration": other, "id": other, "self": other, "token": place.victim.request.token}
+    names = {
+        "registration": other,
+        "id": other,
+        "self": other,
+        "token": place.victim.request.token,
+    }
     wanted = {"services": [{"name": "db", "kind": "mysql", "port": place.victim.ports["web"]}]}
-    [given] = place.send("PUT", f"{SELF}/services", token, wanted | names).json()["services"]
+    [given] = send(place, "PUT", f"{SELF}/services", token, wanted | names).json()["services"]
     assert given["port"] not in place.victim.ports.values()
     for method, end in (("PUT", "/services"), ("DELETE", ""), ("PUT", "/key")):
-        answer = place.send(method, f"/v1/registrations/{other}{end}", token, wanted | names)
+        answer = send(place, method, f"/v1/registrations/{other}{end}", token, wanted | names)
         assert answer.status_code in {404, 405}
     assert hostile.client.claim("127.0.0.1").holder == "none"
-    answer = place.send("PUT", f"{SELF}/key", token, names | {"key": public(place.victim.key)})
+    answer = send(place, "PUT", f"{SELF}/key", token, names | {"key": public(place.victim.key)})
     refused(Slug.KEY_TAKEN, answer)
-    gone = place.send("DELETE", f"{SELF}?registration={other}", token, names)
+    gone = send(place, "DELETE", f"{SELF}?registration={other}", token, names)
     assert gone.json() == {"registration": hostile.id}
 
 
@@ -135,7 +106,7 @@ def test_nobody_registers_with_anothers_token_or_key(place: Place, hostile: LabA
         ({"key": theirs.key, "token": theirs.token}, Slug.CONFLICT),
     ):
         body = {"services": [], **changes}
-        refused(slug, place.send("POST", "/v1/registrations", join.token, body))
+        refused(slug, send(place, "POST", "/v1/registrations", join.token, body))
     assert place.written() == before
     assert place.gateway.register(WEB, join=encode(join)).id > hostile.id
 
@@ -147,7 +118,7 @@ def test_a_token_is_good_for_its_own_purpose_only(place: Place, hostile: LabAgen
         refused(Slug.UNAUTHORIZED, ask(place, call, join.token))
     body = {"services": [], "key": public(hostile.new_key("new")), "token": "n" * 43}
     for token in (hostile.request.token, place.victim.request.token):
-        refused(Slug.JOIN_UNKNOWN, place.send("POST", "/v1/registrations", token, body))
+        refused(Slug.JOIN_UNKNOWN, send(place, "POST", "/v1/registrations", token, body))
     assert place.written() == before
 
 
@@ -157,15 +128,15 @@ def test_a_join_string_that_was_used_makes_nothing_again(place: Place, hostile: 
     same = whole | {"key": hostile.request.key, "token": hostile.request.token}
     mine = hostile.join.token
     before = place.written()
-    again = place.send("POST", "/v1/registrations", mine, same)
+    again = send(place, "POST", "/v1/registrations", mine, same)
     assert again.json()["registration"] == hostile.id, "an answer that was lost is given again"
     new_key = public(hostile.new_key("new"))
     for thief in (same | {"token": "n" * 43}, same | {"key": new_key}):
-        refused(Slug.JOIN_USED, place.send("POST", "/v1/registrations", mine, thief))
+        refused(Slug.JOIN_USED, send(place, "POST", "/v1/registrations", mine, thief))
     assert place.written() == before
     hostile.client.unregister()
     before = place.written()
-    refused(Slug.JOIN_USED, place.send("POST", "/v1/registrations", mine, same))
+    refused(Slug.JOIN_USED, send(place, "POST", "/v1/registrations", mine, same))
     assert place.written() == before
 
 
@@ -174,11 +145,11 @@ def test_a_join_string_that_is_over_makes_nothing(place: Place, hostile: LabAgen
     over = place.registry.invite(invite, wall() - 60)
     body = {"services": [], "key": public(hostile.new_key("new")), "token": "n" * 43}
     before = place.written()
-    refused(Slug.JOIN_EXPIRED, place.send("POST", "/v1/registrations", over, body))
+    refused(Slug.JOIN_EXPIRED, send(place, "POST", "/v1/registrations", over, body))
     renewing = place.registry.invite(replace(invite, expires_at=wall() + 60, renews=hostile.id), 0)
     place.gateway.do("revoke", str(hostile.id))
     before = place.written()
-    refused(Slug.REVOKED, place.send("POST", "/v1/registrations", renewing, body))
+    refused(Slug.REVOKED, send(place, "POST", "/v1/registrations", renewing, body))
     assert place.written() == before
 
 

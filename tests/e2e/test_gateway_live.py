@@ -11,26 +11,18 @@ import pytest
 from tests.lab.calling import WEB, Caller, calling, change, do, register
 from tests.lab.gateway import GatewayLab
 from tests.lab.httpapp import HttpApp
-from tests.lab.places import short_directory
 from tests.lab.ports import free_port
 from tests.lab.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[GatewayLab]:
-    """A running gateway, the same for all tests of this file."""
-    with short_directory() as directory, GatewayLab(directory) as lab:
-        yield lab
-
-
 @pytest.fixture
-def gateway(running: GatewayLab) -> Iterator[GatewayLab]:
-    """That gateway; what a test changes in its configuration is as it was after the test."""
-    good, port = running.config.read_text(), running.http_port
-    yield running
-    running.http_port = port
-    running.config.write_text(good)
-    assert do(running, "reload")[0] == 0
+def gateway(gateway: GatewayLab) -> Iterator[GatewayLab]:
+    """That of all tests; what a test changes in its configuration is as it was after the test."""
+    good, port = gateway.config.read_text(), gateway.http_port
+    yield gateway
+    gateway.http_port = port
+    gateway.config.write_text(good)
+    assert do(gateway, "reload")[0] == 0
 
 
 def pids(gateway: GatewayLab) -> dict[str, int | None]:

@@ -2,26 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterator
 
 import psutil
-import pytest
 
 from ground2cloud.config.model import Kind
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
-from tests.lab.places import short_directory
 from tests.lab.processes import descendants
 from tests.lab.waiting import wait_until
 
 WEB = ("web", Kind.HTTP)
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[GatewayLab]:
-    """A running gateway whose local API is at whichever port is free."""
-    with short_directory() as directory, GatewayLab(directory) as running:
-        yield running
 
 
 def until(gateway: GatewayLab, agent: LabAgent, key: str, status: int) -> None:
