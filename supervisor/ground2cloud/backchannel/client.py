@@ -51,7 +51,7 @@ class Timing:
 
 
 class Client:
-    """Asks one gateway. Blocking: run its methods in a thread (`asyncio.to_thread`).
+    """Asks one gateway. Blocking: run its methods in a thread.
 
     Every call raises `RefusedError`, `UnreachableError`, `UntrustedError` or `NotUnderstoodError`
     (all `Ground2CloudError`). One object may be used by one thread at a time.

@@ -148,7 +148,12 @@ class _Proof:
             raise UnfinishedError("the gateway did not notice the lane of the new key")
 
     async def _judge(self, new: str, verdict: Verdict) -> None:
-        """Find out what a lane that failed means for the two keys; answer if the new one counts."""
+        """Find out what a lane that failed means for the two keys; return if the new one counts.
+
+        Raises:
+            UnfinishedError: that is not known.
+            Ground2CloudError: the new one does not count, and is given up.
+        """
         try:
             proven = (await _propose(self.client, self.public)).state == "proven"
         except Ground2CloudError:

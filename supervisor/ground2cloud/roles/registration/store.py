@@ -82,7 +82,8 @@ class Store:
         """
         with self._locked(), _told(self.path):
             self.path.unlink(missing_ok=True)
-        self.known_hosts.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on Windows an ssh may be just reading it
+            self.known_hosts.unlink(missing_ok=True)
         self.tidy()
 
     def joining(self) -> Joining | None:
