@@ -92,6 +92,38 @@ async def test_requests_and_bytes_are_counted_per_route(short_dir: Path, http_ap
     assert (stats["1001/db"].requests, stats["1001/db"].open) == (1, 1)
 
 
+async def test_the_worker_that_serves_is_told_whoever_listens_on_its_socket(
+    short_dir: Path,
+) -> None:
+    """After a reload the worker before listens there too, for a moment, and takes what comes."""
+    for name in ("before", "present"):
+        (short_dir / name).mkdir()
+    with Router(short_dir / "before", []) as before, Router(short_dir / "present", []) as router:
+        before.settings.runtime_socket.replace(router.settings.runtime_socket)
+        await router.runtime.set_map(maps.NAMES, "1001", "1001/web")
+        assert await router.runtime.show_map(maps.NAMES) == {"1001": "1001/web"}
+        assert "1001/web" in router.show("@1 show map names.map", master=True)
+        assert "1001/web" not in before.show("@1 show map names.map", master=True)
+
+
+async def test_what_is_told_during_a_reload_is_told_in_the_end(short_dir: Path) -> None:
+    """A master that runs itself anew leaves the connections that it has, without an answer."""
+    with Router(short_dir, []) as router:
+        stop = threading.Event()
+        reloads = asyncio.create_task(asyncio.to_thread(_reload_until, router, stop))
+        try:
+            for _ in range(300):
+                await router.runtime.set_map(maps.NAMES, "1001", "1001/web")
+        finally:
+            stop.set()
+            await reloads
+
+
+def _reload_until(router: Router, stop: threading.Event) -> None:
+    while not stop.is_set():
+        router.reload()
+
+
 async def test_a_router_that_is_gone_or_hangs_is_an_error(short_dir: Path) -> None:
     with Router(short_dir, []) as router:
         assert await router.runtime.settled()

@@ -1,4 +1,8 @@
-"""Tells a running router what changed, and asks it what it does.
+"""Tells a running router what changed, and asks it what it does: through its master's socket.
+
+A worker's own socket is handed on at a reload, and for a moment after `Loading success.` the worker
+before still takes what comes there: what it was told, the present one would never hear of. The
+master knows which one is meant.
 
 What is told here is forgotten with the process: the files of `render` must say the same when it
 starts or reloads. Changes are small and atomic one by one; `replace_map` is atomic as a whole.
@@ -18,18 +22,18 @@ _PAYLOAD = 8000
 _AT_ONCE = 100
 """Commands on one line."""
 
+_NO_WORKER = "Can't find the target PID"
 _ABSENT = ("entry not found", "key not found")
 
 
 class Runtime:
-    """The router's runtime socket.
+    """The router as its master's socket shows it; `@1` is the worker that serves now.
 
     Every method raises `RuntimeSocketError` when the router can't be reached, does not answer
     within `timeout` seconds, or refuses; and ValueError for what can't be a key or value of a map.
     """
 
     def __init__(self, settings: RouterSettings, *, timeout: float = 5.0) -> None:
-        self._socket = settings.runtime_socket
         self._master = master_socket(settings)
         self._timeout = timeout
 
@@ -126,7 +130,10 @@ class Runtime:
         return await ask(self._master, f"@!{pid} {command}", self._timeout)
 
     async def _ask(self, command: str) -> str:
-        return await ask(self._socket, command, self._timeout)
+        answer = await ask(self._master, f"@1 {command}", self._timeout)
+        if answer.startswith(_NO_WORKER):
+            raise RuntimeSocketError("the router has no worker")
+        return answer
 
 
 def _expect_nothing(answer: str) -> None:
