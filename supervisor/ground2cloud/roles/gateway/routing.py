@@ -1,6 +1,6 @@
 """Who is led where, put in force: the router's maps, its files, its process.
 
-The maps are changed through the runtime socket, one entry at a time; the files are for its start
+The maps are changed through the master's socket, one entry at a time; the files are for its start
 and its reloads. What the process knows is remembered, so that only what differs is sent. Only
 tunnel ports that are offered as they are take a reload each: the router has to listen there.
 """
@@ -46,6 +46,9 @@ RELOAD_WITHIN = 30.0
 RELOAD_PAUSE = 2.0
 """Seconds between two reloads for new ports: each leaves a process to the calls that last."""
 
+LONGEST_PAUSE = 64.0
+"""Seconds between two attempts where one after the other fails; the pause doubles up to there."""
+
 _SETTLED_WITHIN = 5.0  # seconds for which a master may be without its socket after a load
 _LOOK = 0.05
 
@@ -89,9 +92,11 @@ class Router:
         self._up = False
         self._observer = Observer()
         self._installed = ""
+        self._installs = 0
         self._filed: Maps = {}
         self._filed_ports: frozenset[int] = frozenset()
         self._open: frozenset[int] = frozenset()
+        self._opening: frozenset[int] = frozenset()
         self._taken: dict[int, str] = {}
         self._ports_due = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -140,8 +145,9 @@ class Router:
             for name in files:
                 replace(self._draft / name, self._directory / name)
             self._installed = state
+            self._installs += 1
             self._filed = filed
-            self._filed_ports = ports
+            self._filed_ports = self._opening = ports
 
         return Prepared(
             argv(self._program, self.settings, self._directory),
@@ -153,10 +159,12 @@ class Router:
     def seen(self, state: State) -> None:
         """Hear of the process: a new one knows what is in the files."""
         self._up = state is State.READY
+        self._opening = frozenset()
         if self._up:
             self._loaded()
         else:
             self._open = frozenset()
+            self._answer(None)  # its next start is by the files that are there
 
     async def reload(self) -> Verdict | None:
         """Have the router take up other settings, ports or certificates; wait until it has.
@@ -165,10 +173,10 @@ class Router:
         was.
         """
         async with self._reloading:
-            before = self._installed
+            before = self._installs
             self._reloaded = asyncio.get_running_loop().create_future()
             verdict = await self._renew()
-            if verdict is not None or not self._up or self._installed == before:
+            if verdict is not None or not self._up or self._installs == before:
                 return verdict
             try:
                 async with asyncio.timeout(RELOAD_WITHIN):
@@ -197,13 +205,16 @@ class Router:
 
     async def keep_ports(self) -> None:
         """Have the router listen on the tunnel ports that it is to offer, until cancelled."""
+        pause = RELOAD_PAUSE
         while True:
             await self._ports_due.wait()
             self._ports_due.clear()
             verdict = await self.reload()
             if verdict is not None:
                 self._tell(f"new tunnel ports are not offered: {verdict.message}")
-            await asyncio.sleep(RELOAD_PAUSE)
+                self._ports_due.set()
+            await asyncio.sleep(pause)
+            pause = RELOAD_PAUSE if verdict is None else min(2 * pause, LONGEST_PAUSE)
 
     async def publish(self) -> None:
         """Put in force what the book and the lanes say now, if the router is up.
@@ -214,18 +225,24 @@ class Router:
         async with self._turn:
             if not self._up:
                 return  # it begins with files of its time
-            loads = self._loads
-            self._wanted.update()
-            touched = self._wanted.take_touched()
             try:
-                await self._send(touched)
-            except BaseException:
-                self._wanted.touch(touched)
-                raise
-            if loads != self._loads:
-                self._due.set()
-            if self._offered() - self._open:
-                self._ports_due.set()
+                await self._publish()
+            except ValueError as error:
+                raise RuntimeSocketError(f"the router can't be told this: {error}") from error
+
+    async def _publish(self) -> None:
+        loads = self._loads
+        self._wanted.update()
+        touched = self._wanted.take_touched()
+        try:
+            await self._send(touched)
+        except BaseException:
+            self._wanted.touch(touched)
+            raise
+        if loads != self._loads:
+            self._due.set()
+        if self._offered() - self._open:
+            self._ports_due.set()
 
     async def carried(self) -> dict[str, Usage] | None:
         """What went over each route since the router's last reload; None if it can't be asked."""
@@ -269,7 +286,8 @@ class Router:
             return frozenset()
         ports = {int(port) for port in self._wanted.maps[maps.PLAIN]}
         taken = {}
-        for port in ports - self._open:
+        # Those that the router is about to open may be its own by now.
+        for port in ports - self._open - self._opening:
             words = next(filter(None, (why_not(host, port) for host in plain.addresses)), None)
             if words is not None:
                 taken[port] = words
@@ -292,6 +310,7 @@ class Router:
 
     def _on_reload(self, good: bool) -> None:  # noqa: FBT001 - the observer's signature
         self._reloads += 1
+        self._opening = frozenset()
         verdict = None if good else self._observer.not_loaded()
         if verdict is None:
             self._loaded()
@@ -299,6 +318,10 @@ class Router:
             self._installed = ""  # what it runs on is not what lies there: the next reload is one
             text = f"the router keeps what it had before: {verdict.message}"
             log(_log, logging.ERROR, "router-not-reloaded", text, said=verdict.evidence or None)
+        self._answer(verdict)
+
+    def _answer(self, verdict: Verdict | None) -> None:
+        """Tell who waits for a reload what came of it."""
         if self._reloaded is not None and not self._reloaded.done():
             self._reloaded.set_result(verdict)
 
@@ -312,7 +335,7 @@ class Router:
         self._due.set()
 
     async def _send(self, touched: Mapping[str, Collection[str]]) -> None:
-        # The router has no map of plain ports where it offers none.
+        # Nobody asks for the map of plain ports where none is offered.
         names = [name for name in maps.MAPS if self._open or name != maps.PLAIN]
         # What is added can be used when its last entry stands, what is removed from its first.
         for name in names:

@@ -1,0 +1,164 @@
+"""The router as the gateway keeps it: a real HAProxy under the real supervisor."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ground2cloud.config.model import Kind
+from ground2cloud.core.spec import Limits, Verdict
+from ground2cloud.core.supervise import Supervisor, Transition
+from ground2cloud.haproxy.program import HaproxyProgram, find_haproxy
+from ground2cloud.haproxy.routes import MOST_NETWORKS, Endpoint, PlainPorts, RouterSettings
+from ground2cloud.haproxy.runtime import Runtime
+from ground2cloud.haproxy.wire import RuntimeSocketError
+from ground2cloud.registry.records import SLOTS, Element, Grant, Registration, ServicePort
+from ground2cloud.roles.gateway.routing import NAME, Router
+from tests.lab.ports import free_port
+from tests.lab.registering import make_key
+from tests.lab.waiting import eventually
+
+PLAIN = "127.0.0.99"
+
+
+class Running:
+    """A router with its supervisor; `registrations`, `elements` and `up` are its book and lanes.
+
+    Attributes:
+        candidate: the configuration that `haproxy -c` looks at, before it is put in place.
+    """
+
+    def __init__(self, program: HaproxyProgram, settings: RouterSettings, directory: Path) -> None:
+        self.registrations: dict[int, Registration] = {}
+        self.elements: tuple[Element, ...] = ()
+        self.up: frozenset[tuple[str, int]] = frozenset()
+        self.said: list[str] = []
+        self.supervisor = Supervisor(self._seen, lambda _name, line: self.said.append(line))
+        self.router = Router(
+            program,
+            settings,
+            directory,
+            book=self,  # type: ignore[arg-type] # as much of it as is asked for
+            lanes=self,  # type: ignore[arg-type] # the same
+            limits=Limits(),
+            renew=self._renew,
+        )
+        self.runtime = Runtime(settings)
+        self.candidate = directory.with_name("router.new") / "haproxy.cfg"
+
+    async def _renew(self) -> Verdict | None:
+        return await self.supervisor.reload(NAME)
+
+    def _seen(self, transition: Transition) -> None:
+        self.router.seen(transition.after.state)
+
+    def register(self, port: int) -> None:
+        """Let there be registration 1001 with a service on this tunnel port, and its lane."""
+        services = (ServicePort("web", Kind.HTTP, port),)
+        one = Registration(1001, "x", make_key("x"), None, SLOTS, services, 1.0)
+        self.registrations[1001] = one
+        self.up = frozenset({(SLOTS[0], port)})
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex((PLAIN, port)) == 0
+
+
+@pytest.fixture
+async def running(short_dir: Path) -> AsyncIterator[Running]:
+    program = await find_haproxy()
+    assert isinstance(program, HaproxyProgram), program
+    settings = RouterSettings(
+        runtime_socket=short_dir / "router.sock",
+        listen=(Endpoint("127.0.0.1", free_port()),),
+        plain=PlainPorts(addresses=(PLAIN,), networks=("127.0.0.0/8",)),
+    )
+    directory = short_dir / "router"
+    directory.mkdir(0o700)
+    running = Running(program, settings, directory)
+    running.supervisor.start(running.router.spec())
+    try:
+        await eventually(lambda: running.supervisor.is_ready(NAME), what=f"up: {running.said}")
+        yield running
+    finally:
+        await running.supervisor.close()
+
+
+async def test_files_that_can_not_be_loaded_are_told_each_time(running: Running) -> None:
+    """`haproxy -c` binds nothing: that a port is taken turns out when it loads."""
+    good = running.router.settings
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = Endpoint("127.0.0.1", other.getsockname()[1])
+        running.router.settings = replace(good, listen=(*good.listen, taken))
+        for _ in range(2):
+            verdict = await running.router.reload()
+            assert verdict is not None
+            assert verdict.reason == "port-taken"
+    assert await running.router.reload() is None
+    with socket.create_connection((taken.address, taken.port), 10):
+        pass
+
+
+async def test_what_changes_while_it_reloads_is_in_force_afterwards(running: Running) -> None:
+    """Whatever the worker before was told of it."""
+    for number in range(6):
+        running.register(free_port())
+        await running.router.publish()
+        before = len(running.said)
+        assert await running.router.reload() is None
+        assert any("Loading success." in line for line in running.said[before:])
+        running.elements = (Element(number + 1, "x", f"{number:064X}", (Grant(1001),), 1.0),)
+        running.up = frozenset()
+        await running.router.publish()
+        assert await running.runtime.show_map("routes.map") == {
+            "1001/web": f"{running.registrations[1001].services[0].port}|http|"
+        }
+        assert [*await running.runtime.show_map("keys.map")] == [f"{number:064X}"]
+
+
+async def test_a_port_that_the_router_is_about_to_have_is_not_taken_by_another(
+    running: Running,
+) -> None:
+    port = free_port()
+    running.register(port)
+    prepared = await running.router.prepare()
+    assert prepared.install is not None
+    prepared.install()
+    with socket.create_server((PLAIN, port)):  # as the worker that comes would
+        await running.router.prepare()
+        assert f"bind {PLAIN}:{port}\n" in running.candidate.read_text()
+
+
+async def test_a_port_that_could_not_be_offered_is_tried_again(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else has to happen for it."""
+    router = running.router
+    running.candidate.mkdir()  # so that it can't be written
+    running.register(port := free_port())
+    keeping = [asyncio.create_task(each) for each in (router.keep(), router.keep_ports())]
+    try:
+        router.poke()
+        await eventually(lambda: "ports are not offered" in caplog.text, what="it is told")
+        running.candidate.rmdir()
+        await eventually(lambda: is_open(port), what="the port")
+    finally:
+        for task in keeping:
+            task.cancel()
+        await asyncio.gather(*keeping, return_exceptions=True)
+
+
+async def test_what_can_not_be_told_is_an_error_like_others(running: Running) -> None:
+    """The task that keeps the maps goes on with what comes later."""
+    networks = tuple(f"10.{number}.0.0/16" for number in range(MOST_NETWORKS + 1))
+    running.elements = (Element(1, "x", "A" * 64, (Grant(1001),), 1.0, networks=networks),)
+    with pytest.raises(RuntimeSocketError, match="can't be told"):
+        await running.router.publish()
+    running.elements = ()
+    running.register(free_port())
+    await running.router.publish()
+    assert "1001/web" in await running.runtime.show_map("routes.map")
