@@ -18,7 +18,8 @@ SERVICES = 32
 """Most services of one registration: with 4 slots, 128 permitlisten on its key."""
 
 GRANTS = 1000
-NETWORKS = 100
+NETWORKS = 32
+"""Source networks of one element: as many as the router compares (haproxy.routes.MOST_NETWORKS)."""
 NAME = 64
 """Most characters of a registration's or an element's name."""
 

@@ -2,8 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ground2cloud.config.gateway_model import GatewayConfig, Public, Router, Sshd
 from ground2cloud.config.model import Kind
+from ground2cloud.haproxy import maps
+from ground2cloud.haproxy.wire import word
+from ground2cloud.registry.checks import NETWORKS, check_networks
+from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.records import SLOTS, Element, Grant, Registration, ServicePort
 from ground2cloud.roles.gateway import derive
 from tests.lab.registering import make_key
@@ -44,6 +50,22 @@ def test_callers_are_led_to_those_slots_alone_on_which_a_lane_listens() -> None:
 def test_a_revoked_element_has_no_key() -> None:
     [key] = derive.keys([CALLER, replace(CALLER, id=8, revoked_at=3.0)])
     assert (key.element, key.grants, key.rate) == (7, ((1001, None), (1001, "db")), 5)
+
+
+def test_the_widest_element_of_the_registry_can_be_told_to_the_router() -> None:
+    """One that can't be would keep the router from all others, and from its next start."""
+    wide = [
+        f"2001:db8:ffff:ffff:ffff:ffff:ffff:{n:x}/128" for n in range(0xF000, 0xF000 + NETWORKS)
+    ]
+    networks = check_networks(wide)
+    assert len(networks) == NETWORKS
+    caller = replace(
+        CALLER, id=10**9, networks=networks, expires_at=1e11, connections=10**6, rate=10**6
+    )
+    [key] = derive.keys([caller])
+    assert word(maps.key_value(key))
+    with pytest.raises(RefusedError, match="at most"):
+        check_networks([*wide, "10.0.0.0/8"])
 
 
 def test_agents_are_told_the_shared_port_last() -> None:
