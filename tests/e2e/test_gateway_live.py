@@ -126,6 +126,37 @@ def test_a_port_that_is_taken_is_refused_and_everything_stays(
         assert caller.is_answered()
 
 
+def test_what_sshd_itself_refuses_is_taken_back_from_the_router_too(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    """It comes after the router, which has taken up its part of the edit by then."""
+    run, state = gateway.directory / "run", gateway.directory / "state"
+    files = run / "router" / "haproxy.cfg", run / "sshd_config"
+    key = state / "ssh" / "host_key"
+    with calling(gateway, http_app) as (caller, _):
+        before, was = pids(gateway), [file.read_text() for file in files]
+        key.chmod(0o644)  # such as a backup that was put back
+        try:
+            change(gateway, router={"max_connections": 4444}, ssh={"alive_interval": 9})
+            code, told = do(gateway, "reload")
+            assert code == 78
+            assert "[ssh]: sshd can't use its host key" in told
+            assert [file.read_text() for file in files] == was
+            assert "can't use its host key" in " ".join(gateway.status().problems)
+            words = "[ssh]: sshd can't use its host key"
+            assert gateway.log_text().count(words) == 1, "what was before is in force"
+            assert caller.is_answered()
+        finally:
+            key.chmod(0o600)
+        assert do(gateway, "reload")[0] == 0
+        router, sshd = (file.read_text() for file in files)
+        assert "maxconn 4444" in router
+        assert "ClientAliveInterval 9" in sshd
+        wait_until(lambda: gateway.status().problems == (), what="good again")
+        assert pids(gateway) == before
+        assert caller.is_answered()
+
+
 def test_what_takes_a_restart_is_said_in_one_line(gateway: GatewayLab) -> None:
     _, join = do(gateway, "invite")
     elsewhere = gateway.directory / "elsewhere"

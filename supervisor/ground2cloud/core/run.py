@@ -90,7 +90,7 @@ class Run:
         and so are the files of a child that has an `install`.
         """
         try:
-            prepared = await self._prepare()
+            prepared = await self._prepare(lives=True)
         except RefusedError as refusal:
             return refusal.verdict
         number = self._spec.reload_signal
@@ -138,12 +138,14 @@ class Run:
             end_process(self._process, hard=True)
         return observer.verdict(await self._attend(self._process, prepared.heartbeat))
 
-    async def _prepare(self) -> Prepared:
+    async def _prepare(self, *, lives: bool = False) -> Prepared:
         try:
             prepared = await self._spec.prepare()
         except OSError as error:
             raise _refusal("files-unwritable", "its files can't be written", error) from error
-        if prepared.check_argv is not None and (prepared.changed or not self.checked):
+        # A process lives on what was installed, however bad the files are that were refused since.
+        unproven = not self.checked and not (lives and prepared.install is not None)
+        if prepared.check_argv is not None and (prepared.changed or unproven):
             await self._check(prepared.check_argv)
         if prepared.install is not None and prepared.changed:
             try:
