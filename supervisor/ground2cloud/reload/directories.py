@@ -9,13 +9,14 @@ import errno
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from watchdog import events
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.api import BaseObserver, EventEmitter, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
 from ground2cloud.reload.settle import Touch
@@ -41,8 +42,24 @@ _KINDS: list[type[events.FileSystemEvent]] = [
 
 _EXHAUSTED = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
-# watchdog reports races of its own shutdown as errors; without any handler, to stderr.
+
+class _Quiet(logging.Filter):
+    """Drops what a thread of watchdog says after it was told to stop.
+
+    One that is caught on its way between two events finds what it reads from gone, and calls that
+    an error; it is how it learns of its end.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        speaker = threading.current_thread()  # a filter runs in the thread that logs
+        told = isinstance(speaker, EventEmitter) and not speaker.should_keep_running()
+        return not told and super().filter(record)
+
+
+# Where a program has no log, what else watchdog says does not go to its stderr.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
+# By name, for a module that can be imported on Linux alone; a filter sees its own logger's records.
+logging.getLogger("watchdog.observers.inotify").addFilter(_Quiet())
 
 
 class _Watched(NamedTuple):
