@@ -90,12 +90,6 @@ class GatewayLab(Running):
         """The URL of its registry."""
         return sqlite_url(self.directory / "state" / REGISTRY_FILE)
 
-    @property
-    def pid(self) -> int:
-        """Process id of the supervisor."""
-        assert self._process is not None, "the gateway was not started"
-        return self._process.pid
-
     def wait_ready(self, timeout: float = 30.0) -> GatewayStatus:
         """Wait until sshd and the router are up."""
 
