@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _LIMIT = 1000
 _EXTRA = ("alembic", "cryptography", "prometheus_client", "sqlalchemy")
+
+EXTRA_HINT = "from the top of a checkout: {python} -m pip install '.[gateway]'"
+"""How the packages come to the `python` that lacks them: the program is in no package registry."""
 
 
 class MissingPackagesError(Ground2CloudError):
@@ -140,7 +144,7 @@ def require_gateway() -> None:
     if missing:
         raise MissingPackagesError(
             f"packages that a gateway needs are missing: {', '.join(missing)}",
-            'install the program with them: pip install "ground2cloud[gateway]"',
+            EXTRA_HINT.format(python=sys.executable),
         )
 
 
