@@ -85,15 +85,16 @@ class Client:
         self._context: ssl.SSLContext | None = None
 
     def fetch_authority(self) -> str:
-        """Answer the gateway's CA certificate as PEM, proven by the pin, to be kept."""
+        """Answer the gateway's CA certificate as PEM, proven by the pin, to be kept, also here."""
         answer = self._ask(calls.AUTHORITY, messages.Authority, context=wire.trust_nobody())
         try:
-            return prove(answer.certificate, self._pin)
+            self._authority = prove(answer.certificate, self._pin)
         except ValueError as error:
             raise UntrustedError(
                 f"what answers at {self._where} is not the gateway of the join string: {error}",
                 "someone is in between, or the gateway was set up anew: ask for a new join string",
             ) from None
+        return self._authority
 
     def register(self, join_token: str, request: messages.RegisterRequest) -> messages.Registered:
         """Make the registration; may be repeated with the same request when no answer came."""
@@ -140,9 +141,9 @@ class Client:
 
     def _trusted(self) -> ssl.SSLContext:
         if self._context is None:
-            self._authority = self._authority or self.fetch_authority()
+            authority = self._authority or self.fetch_authority()
             try:
-                self._context = wire.trust(prove(self._authority, self._pin))
+                self._context = wire.trust(prove(authority, self._pin))
             except (ValueError, ssl.SSLError) as error:
                 raise UntrustedError(
                     f"the gateway's CA certificate that is kept here can't be used: {error}",

@@ -109,7 +109,7 @@ def test_a_refusal_comes_back_as_it_was_meant(place: Place) -> None:
     assert refusal.retry_after == 7
 
 
-def test_the_ca_is_fetched_once_and_can_be_kept(place: Place) -> None:
+def test_the_ca_can_be_kept(place: Place) -> None:
     place.known()
     client = place.client()
     kept = client.fetch_authority()

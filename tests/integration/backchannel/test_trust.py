@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,23 @@ from tests.lab.liar import NAMES, client_of, http, lying, saying
 
 def authority(pem: str) -> bytes:
     return http(json.dumps({"certificate": pem}).encode())
+
+
+def test_the_ca_is_fetched_once(real: Certificates) -> None:
+    """By `register`, which asks for it to keep it, as well."""
+
+    def speak(connection: ssl.SSLSocket, request: bytes, _over: threading.Event) -> None:
+        fetching = request.startswith(b"GET /v1/ca ")
+        connection.sendall(
+            authority(real.authority) if fetching else http(b'{"registration":1001}')
+        )
+
+    with lying(real.context, speak) as (port, requests):
+        client = client_of(port, real, fetch=True)
+        assert client.fetch_authority() == real.authority
+        for _ in range(2):
+            client.unregister()
+    assert [one.split()[0] for one in requests] == [b"GET", b"DELETE", b"DELETE"]
 
 
 def test_a_forged_ca_is_not_believed_and_gets_no_token(
