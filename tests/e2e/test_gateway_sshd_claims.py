@@ -12,7 +12,7 @@ import pytest
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.claims import Claimed, Claims
 from ground2cloud.openssh.sshd.process import Process, listening
-from ground2cloud.openssh.sshd.sessions import Sessions
+from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.rendering.atomic import write_atomic
 from tests.e2e.gateway_sshd import LOCAL, SLOTS, GatewaySshd, gateway_sshd
 from tests.lab.httpapp import HttpApp
@@ -145,6 +145,29 @@ async def test_the_lane_that_the_claim_is_for_is_spared(
     await gateway.lane(1001, LOCAL, {port: http_app.port})
     claim = await gateway.claims.claim(1001, LOCAL, [port], older_than=monotonic() - before)
     assert claim.outcome is Claimed.SPARED
+    assert http_get(port) == "hello from app\n"
+
+
+class HearsLate:
+    """A record that hears of a login only after it was asked for the first time."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._asked = False
+
+    def of(self, registration: int) -> tuple[Session, ...]:
+        asked, self._asked = self._asked, True
+        return self._sessions.of(registration) if asked else ()
+
+
+async def test_a_lane_that_logs_in_during_the_look_is_no_stranger(
+    gateway: GatewaySshd, http_app: HttpApp
+) -> None:
+    (port,) = free_ports(1)
+    gateway.register(1001, [port])
+    await gateway.lane(1001, LOCAL, {port: http_app.port})
+    late = Claims(HearsLate(gateway.sessions))  # type: ignore[arg-type] # as much as is asked for
+    assert (await late.claim(1001, LOCAL, [port], older_than=3600)).outcome is Claimed.SPARED
     assert http_get(port) == "hello from app\n"
 
 

@@ -126,11 +126,14 @@ class Claims:
                 little more for the way of the request.
         """
         start = monotonic()
+        places = {(slot, port) for port in ports}
         async with self._turn:
             mine = self._sessions.of(registration)
-            claim = await asyncio.to_thread(
-                _settle, mine, {(slot, port) for port in ports}, start - older_than
-            )
+            claim = await asyncio.to_thread(_settle, mine, places, start - older_than)
+            now = self._sessions.of(registration)
+            if claim.outcome is Claimed.FOREIGN and now != mine:
+                # A lane that logged in during the look: whose it is was heard only now.
+                claim = await asyncio.to_thread(_settle, now, places, start - older_than)
         return Claim(claim.outcome, claim.sessions, claim.holder, monotonic() - start)
 
     async def end_sessions(self, registration: int, *, fingerprint: str | None = None) -> int:
