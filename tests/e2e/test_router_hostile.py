@@ -96,7 +96,7 @@ def test_nothing_is_smuggled_past_the_router(
             pass
     # What the recorder takes for another request may be the body of one that names its length.
     for told in recorder.heads:
-        first, _, rest = told.partition(b"\r\n\r\n")
+        first, _, _ = told.partition(b"\r\n\r\n")
         if first.startswith(b"GET /smuggled"):
             assert any(b"content-length: " in head.lower() for head in recorder.heads)
             assert b"x-forwarded-for: 127.0.0.1" not in first
@@ -106,7 +106,7 @@ def test_nothing_is_smuggled_past_the_router(
             assert not (
                 b"transfer-encoding" in first.lower() and b"content-length" in first.lower()
             )
-        assert b"Ground2Cloud-Key".lower() not in told.lower() or rest
+        assert b"ground2cloud-key" not in told.lower()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Row:
 _PERMANENT, _TRANSIENT = Outcome.PERMANENT, Outcome.TRANSIENT
 _ERROR = r"(?:error: |fatal: )?"
 _BIND = _ERROR + r"Bind to port (?P<port>\d+) on (?P<address>\S+) failed: "
-_OUR_FILE = "look at [sshd] in gateway.toml, and report this: the program wrote that file"
+_OUR_FILE = "look at [ssh] in gateway.toml, and report this: the program wrote that file"
 
 
 def _row(reason: str, outcome: Outcome, pattern: str, message: str, hint: str = "") -> Row:

@@ -23,7 +23,7 @@ _SERVER = {"Server": "ground2cloud"}
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is told. `refusals` and `claims` are counted since the start, by reason or outcome."""
+    """What is told. `claims` are counted since the start, by outcome; `waiting` are dials."""
 
     agents: tuple[AgentView, ...]
     children: tuple[ChildView, ...]
