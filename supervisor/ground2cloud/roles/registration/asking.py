@@ -37,7 +37,7 @@ async def ask(question: Callable[[], T], *, within: float) -> T:
     """Run a blocking call; answer what it answers.
 
     Raises:
-        UnreachableError: no answer `within` these seconds and `GRACE`.
+        UnreachableError: no answer `within` these seconds and `GRACE`, or no thread to ask in.
         Ground2CloudError: whatever the call raises.
     """
     loop = asyncio.get_running_loop()
@@ -51,7 +51,10 @@ async def ask(question: Callable[[], T], *, within: float) -> T:
         else:
             _post(loop, answer, lambda: answer.set_result(value))
 
-    threading.Thread(target=work, name="backchannel", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="backchannel", daemon=True).start()
+    except RuntimeError as error:  # the machine has no more
+        raise UnreachableError(f"the gateway can't be asked: {error}") from None
     try:
         async with asyncio.timeout(within + GRACE):
             return await answer
