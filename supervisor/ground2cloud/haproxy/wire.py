@@ -13,7 +13,7 @@ from ground2cloud.errors import Ground2CloudError
 ANSWER_LIMIT = 64 * 1024 * 1024
 """Bytes of an answer: statistics of 100,000 routes are 12 MB."""
 
-_PATIENCE = 80
+_PATIENCE = 160
 _PAUSE = 0.025  # seconds
 _AWAY = (ConnectionRefusedError, ConnectionResetError, BrokenPipeError, FileNotFoundError)
 
