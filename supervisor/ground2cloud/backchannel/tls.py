@@ -60,17 +60,23 @@ class Certificates:
         """What join strings carry."""
         self.context: ssl.SSLContext
         """For the next handshake; a renewal puts another one here, and never changes one in use."""
-        if not self.renew(now):
-            self.context = _context(self._file)
+        self._shown = b""
+        self.renew(now)
 
     def renew(self, now: float) -> bool:
-        """Make a new certificate if it is time; answer whether it was. For any thread."""
+        """Make a new certificate if it is time; answer whether another one is shown from now on.
+
+        That may be one which another process has made, as commands do. For any thread.
+        """
         moment = datetime.fromtimestamp(now, UTC)
-        if self._still_good(moment):
+        if not self._still_good(moment):
+            issued = _issue(self._authority, self._names, moment)
+            write_atomic(self._file, issued.pem + issued.private_pem, mode=0o600)
+        there = self._file.read_bytes()
+        if there == self._shown:
             return False
-        issued = _issue(self._authority, self._names, moment)
-        write_atomic(self._file, issued.pem + issued.private_pem, mode=0o600)
         self.context = _context(self._file)
+        self._shown = there
         return True
 
     def rename(self, names: Sequence[str], now: float) -> None:

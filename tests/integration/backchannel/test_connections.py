@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.backchannel import wire
-from ground2cloud.backchannel.tls import CERTIFICATE_FILE
+from ground2cloud.backchannel.tls import CERTIFICATE_FILE, Certificates
 from ground2cloud.core import clock
 from tests.lab.fake_desk import TOKEN, UNLIMITED, Place, serving
 from tests.lab.waiting import wait_until
@@ -143,6 +143,17 @@ def test_a_renewed_certificate_is_shown_without_a_restart(small: Place) -> None:
         after = connection.getpeercert(binary_form=True)
     assert before != after
     assert small.client().claim("127.0.0.1").holder == "none"
+
+
+def test_a_certificate_that_a_command_has_made_is_shown(tmp_path: Path, small: Place) -> None:
+    """After an edit, `gateway invite` may be there before the gateway that runs."""
+    names = ("127.0.0.1", "new.example.com")
+    Certificates(tmp_path, names, clock.wall())
+    small.certificates.rename(names, clock.wall())
+    context = wire.trust(small.certificates.authority)
+    with context.wrap_socket(plain(small), server_hostname="new.example.com") as connection:
+        shown = connection.getpeercert(binary_form=True)
+    assert ssl.DER_cert_to_PEM_cert(shown or b"") in (tmp_path / CERTIFICATE_FILE).read_text()
 
 
 def test_the_certificate_renews_itself(tmp_path: Path) -> None:
