@@ -5,15 +5,18 @@ import sqlite3
 import subprocess
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
 
 from ground2cloud.config.model import Kind
 from ground2cloud.registry.database import sqlite_url
 from ground2cloud.rendering.atomic import make_private_directory
+from ground2cloud.web.gateway_client import GatewayClient
 from tests.lab.gateway import PROGRAM, GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.migrating import make_before_alembic
@@ -165,6 +168,56 @@ def test_what_was_answered_outlives_a_kill_and_lanes_go_on(
     again = gateway.register(WEB)
     assert again.id == agent.id + 1
     gateway.stop()
+
+
+def test_a_restart_keeps_the_lanes_and_the_process(gateway: GatewayLab, http_app: HttpApp) -> None:
+    gateway.start()
+    before = gateway.wait_ready()
+    agent = gateway.register(WEB)
+    key = gateway.do("element", "add", "caller", "--grant", str(agent.id))
+    route = {"Ground2Cloud_Route": f"{agent.id}/web", "Ground2Cloud_Key": key}
+    with agent.lane({"web": http_app.port}) as lane:
+        wait_until(lambda: gateway.request(**route).status == 200, what="the application")
+        for _ in range(2):
+            told = gateway.cli("restart")
+            assert told.returncode == 0, told.stderr
+            assert told.stdout.startswith("restarted in ")
+            wait_until(lambda: gateway.request(**route).status == 200, what="the application again")
+        assert lane.poll() is None, "the lane outlived the restarts"
+        after = gateway.status()
+        assert (after.pid, gateway.exit_code) == (before.pid, None)
+        assert after.started_at > before.started_at
+        view = gateway.agent(agent.id)
+        assert (view.state, len(view.lanes)) == ("active", 1)
+        assert agent.client.claim("127.0.0.1").holder == "ended"
+        lane.wait(timeout=5)
+    with agent.lane({"web": http_app.port}):
+        wait_until(lambda: gateway.request(**route).status == 200, what="the next lane")
+    gateway.stop()
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (lambda tables: tables["ssh"].update(port=70_000), "ssh.port"),
+        (lambda tables: tables["paths"].update(run=tables["paths"]["run"] + "2"), "directories"),
+        (lambda tables: tables["gateway"].update(user="bin"), "account"),
+    ],
+)
+def test_a_restart_that_could_not_be_is_refused(
+    gateway: GatewayLab, edit: Callable[[dict[str, Any]], None], why: str
+) -> None:
+    gateway.start()
+    before = gateway.wait_ready()
+    tables = tomllib.loads(gateway.config.read_text("utf-8"))
+    edit(tables)
+    client = GatewayClient.from_run_dir(gateway.directory / "run")
+    gateway.config.write_text(tomli_w.dumps(tables), "utf-8")
+    answer = client.restart()
+    assert not answer.ok
+    assert why in " ".join((answer.message, *answer.problems))
+    assert gateway.exit_code is None
+    assert client.gateway().started_at == before.started_at
 
 
 def test_a_stop_ends_every_lane_and_leaves_nothing(gateway: GatewayLab, http_app: HttpApp) -> None:

@@ -134,6 +134,17 @@ def test_a_stale_holder_is_ended_by_the_claim(make: Make, gateway: SmallGateway)
     agent.stop()
 
 
+def test_a_lane_asks_until_it_is_its_turn(make: Make, gateway: SmallGateway) -> None:
+    gateway.not_yet, gateway.dial_in = 3, 0.2
+    agent = make()
+    register(agent, gateway)
+    agent.start()
+    agent.wait_ready()
+    assert gateway.claims == [(SLOTS[0], "none")] * 4
+    assert answers(port_of(agent))
+    agent.stop()
+
+
 @pytest.mark.parametrize("how", ["away", "hangs", "refuses"])
 def test_no_lane_waits_for_a_backchannel(make: Make, gateway: SmallGateway, how: str) -> None:
     agent = make()

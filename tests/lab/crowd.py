@@ -17,15 +17,13 @@ from ground2cloud.config.model import Kind
 from ground2cloud.core.backoff import BackoffPolicy
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.roles.gateway.listeners import listening
+from ground2cloud.roles.registration.link import CLAIM
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.ports import free_range
 from tests.lab.processes import end_child
 
 SERVICE = "web"
 SLOT = "127.0.0.1"
-CLAIM = 2.0
-"""Seconds for which an agent waits for the answer to its claim."""
-
 LIGHT = ("-o", "KexAlgorithms=curve25519-sha256")
 
 _AT_ONCE = 8
@@ -139,10 +137,17 @@ class _Lane:
         policy, failures = BackoffPolicy(), 0
         while not self._stopping.is_set():
             with contextlib.suppress(Ground2CloudError):  # an agent dials all the same
-                self._stopping.wait(self._client.claim(SLOT).dial_in)
+                self._wait_for_turn()
             self._dial()
             failures = 0 if self.was_up else failures + 1
             self._stopping.wait(policy.delay(failures, self._chance.random()))
+
+    def _wait_for_turn(self) -> None:
+        while not self._stopping.is_set():
+            answer = self._client.claim(SLOT)
+            self._stopping.wait(answer.dial_in)
+            if not answer.again:
+                return
 
     def _dial(self) -> None:
         self.was_up = False

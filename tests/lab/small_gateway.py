@@ -52,6 +52,7 @@ class SmallGateway:
         claims: every claim, with what became of it.
         endpoints: what agents are told; by default the sshd.
         dial_in: seconds that a claim is told to wait.
+        not_yet: so many claims are told to ask again.
         answering: cleared, every call hangs.
         lost_answers: so many answers of `register` are lost.
         fault: raised by every call but the joining ones.
@@ -66,6 +67,7 @@ class SmallGateway:
         self.claims: list[tuple[str, str]] = []
         self.endpoints: list[tuple[str, int]] = [(self.sshd.host, self.sshd.port)]
         self.dial_in = 0.0
+        self.not_yet = 0
         self.next_in = 1.0
         self.lost_answers = 0
         self.proves_keys = True
@@ -178,7 +180,11 @@ class SmallGateway:
         holders = [one for one in self.sshd.sessions() if _listens(one, slot, ports)]
         kill_all(holders)
         self.claims.append((slot, "ended" if holders else "none"))
-        return messages.ClaimAnswer(holder="ended" if holders else "none", dial_in=self.dial_in)
+        again = self.not_yet > 0
+        self.not_yet -= again
+        return messages.ClaimAnswer(
+            holder="ended" if holders else "none", dial_in=self.dial_in, again=again
+        )
 
     async def heartbeat(
         self, caller: Caller, request: messages.HeartbeatRequest

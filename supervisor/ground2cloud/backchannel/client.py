@@ -19,6 +19,7 @@ from ground2cloud.backchannel.calls import TIME_HEADER, Call
 from ground2cloud.backchannel.errors import (
     NotUnderstoodError,
     RefusedError,
+    SilentError,
     Slug,
     UnreachableError,
     UntrustedError,
@@ -187,7 +188,7 @@ class Client:
                 "someone is in between, or the gateway has a new name or CA: ask its operator",
             ) from None
         except TimeoutError:
-            raise UnreachableError(
+            raise SilentError(
                 f"the gateway at {self._where} gives no answer within {self._timeout:g} s"
             ) from None
         except ssl.SSLError as error:

@@ -19,10 +19,19 @@ _SHUTDOWN_TIMEOUT = 2.0  # seconds for the other side to say goodbye
 
 
 class Connection(web.RequestHandler):
-    """One connection. `proven` becomes true when a right token came in over it."""
+    """One connection. `proven` becomes true when a right token came in over it.
 
-    def __init__(self, server: web.Server, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own
+    `crowd` answers how many are open now.
+    """
+
+    def __init__(
+        self,
+        server: web.Server,
+        crowd: Callable[[], int],
+        **options: Any,  # noqa: ANN401 - aiohttp's own
+    ) -> None:
         super().__init__(server, **options)
+        self.crowd = crowd
         self.proven = False
         self.ended = asyncio.Event()
 
@@ -107,7 +116,7 @@ class Doorway:
         try:
             async with asyncio.timeout(self._limits.connection_timeout):
                 transport, guest.connection = await loop.connect_accepted_socket(
-                    lambda: Connection(self._server, loop=loop, **self._options),
+                    lambda: Connection(self._server, self.__len__, loop=loop, **self._options),
                     guest.sock,
                     ssl=self._context(),
                     ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,

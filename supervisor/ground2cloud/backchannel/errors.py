@@ -100,6 +100,10 @@ class UnreachableError(Ground2CloudError):
     """No gateway answered in time. The next attempt may succeed."""
 
 
+class SilentError(UnreachableError):
+    """Nobody refused: there was no answer in time, and the next attempt would take as long."""
+
+
 class UntrustedError(Ground2CloudError):
     """What answers is not the gateway that was named: its CA or its certificate is wrong."""
 

@@ -195,11 +195,13 @@ class ClaimRequest(Message, frozen=True, kw_only=True):
 class ClaimAnswer(Message, frozen=True, kw_only=True):
     """What became of the holder: there was `none`, it was `ended`, or it is young and was `kept`.
 
-    `dial_in` is how many seconds to wait before dialling, so that many agents don't come at once.
+    `dial_in` is how many seconds to wait before dialling, so that many agents don't come at once;
+    with `again`, before claiming once more instead: others are before this one.
     """
 
     holder: Literal["none", "ended", "kept"]
     dial_in: Wait
+    again: bool = False
 
 
 class LaneReport(Message, frozen=True, kw_only=True):
@@ -298,10 +300,14 @@ class Fault(Message, frozen=True, kw_only=True):
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who asks: a registration, proven by its agent token, from this IP address."""
+    """Who asks: a registration, proven by its agent token, from this IP address.
+
+    `crowd` is how many connections are open at that moment, this one among them.
+    """
 
     registration: int
     source: str
+    crowd: int = 1
 
 
 class Desk(Protocol):

@@ -86,9 +86,10 @@ class _Door:
                 self.desk.note_refusal(call.name, refusal.slug, source)
             raise
         _pay(self._calls, who)
-        if isinstance(request.protocol, Connection):
-            request.protocol.proven = True
-        return Caller(registration=who, source=source)
+        if not isinstance(request.protocol, Connection):
+            return Caller(registration=who, source=source)
+        request.protocol.proven = True
+        return Caller(registration=who, source=source, crowd=request.protocol.crowd())
 
     async def _authenticate(self, request: web.Request) -> int:
         token = _token(request)

@@ -17,6 +17,8 @@ STATUS_LIMIT = 1000
 LEAST = 0.05
 """Seconds between two calls of `watchdog`, even where less is allowed."""
 
+_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+
 _FAMILY = getattr(socket, "AF_UNIX", None)  # Python has none on Windows
 
 
@@ -27,10 +29,12 @@ class Notifier:
     """
 
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
-        self._address = _address(environ.pop("NOTIFY_SOCKET", ""))
+        self._environ = environ
+        self._taken = {name: environ.pop(name) for name in _VARIABLES if name in environ}
+        self._address = _address(self._taken.get("NOTIFY_SOCKET", ""))
         self._socket = _open() if self._address else None
         self._interval = _interval(
-            environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
+            self._taken.get("WATCHDOG_USEC", ""), self._taken.get("WATCHDOG_PID", "")
         )
 
     def ready(self, status: str = "") -> None:
@@ -57,6 +61,10 @@ class Notifier:
     def due(self, longest: float) -> float:
         """Return the seconds until the next `watchdog`: at most half of what is allowed."""
         return longest if self._interval is None else min(longest, max(LEAST, self._interval))
+
+    def give_back(self) -> None:
+        """Put the variables back, for the program that takes this process over."""
+        self._environ.update(self._taken)
 
     def close(self) -> None:
         """Release the socket; nothing is sent any more."""

@@ -121,6 +121,10 @@ class GatewayControl(Protocol):
         """Load the configuration again and put it in force; answer how that went."""
         ...
 
+    async def restart(self) -> Answer:
+        """Ask the program to begin anew; answer at once, before it does, or that it can't."""
+        ...
+
     async def stop(self) -> Answer:
         """Ask the program to end; answer at once, before it does."""
         ...

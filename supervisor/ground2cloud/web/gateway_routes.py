@@ -21,6 +21,7 @@ def make_gateway_app(control: GatewayControl, token: str) -> web.Application:
     app.router.add_post("/v1/refresh", _refresh(control))
     app.router.add_post("/v1/registrations/{id}/refresh", _refresh(control))
     app.router.add_post("/v1/reload", _request(control.reload))
+    app.router.add_post("/v1/restart", _request(control.restart))
     app.router.add_post("/v1/stop", _request(control.stop))
     return app
 

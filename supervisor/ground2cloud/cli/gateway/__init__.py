@@ -12,6 +12,7 @@ COMMANDS = {
     "check": f"{_HERE}.check:check",
     "run": f"{_HERE}.run:run",
     "reload": f"{_HERE}.reload:reload",
+    "restart": f"{_HERE}.restart:restart",
     "invite": f"{_HERE}.invite:invite",
     "status": f"{_HERE}.status:status",
     "agents": f"{_HERE}.agents:agents",

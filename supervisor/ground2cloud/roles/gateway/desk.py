@@ -191,9 +191,13 @@ class GatewayDesk:
         if claim.outcome in {Claimed.FOREIGN, Claimed.STUCK}:
             message = f"a port of slot {slot} is held by {_holder(claim)}"
             raise RefusedError(Slug.CONFLICT, message, "the gateway's operator has to end it")
-        admission = self._lanes.pacing.ask(mine.id, monotonic(), load=system.load())
+        admission = await self._lanes.turn(mine.id, load=system.load(), crowd=caller.crowd)
         holder = {Claimed.ENDED: "ended", Claimed.SPARED: "kept"}.get(claim.outcome, "none")
-        return messages.ClaimAnswer(holder=holder, dial_in=admission.wait)  # type: ignore[arg-type] # one of the three
+        return messages.ClaimAnswer(
+            holder=holder,  # type: ignore[arg-type] # one of the three
+            dial_in=admission.wait,
+            again=admission.again,
+        )
 
     async def heartbeat(
         self, caller: Caller, request: messages.HeartbeatRequest

@@ -1,11 +1,9 @@
 """The running gateway: the one place where its parts are wired together."""
 
 import asyncio
-import contextlib
-import gc
 import logging
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from ground2cloud.registry.store import Registry
 from ground2cloud.reload.watch import FileWatch
 from ground2cloud.rendering.atomic import make_private_directory, write_atomic
 from ground2cloud.roles import signals
-from ground2cloud.roles.gateway import foundation, report, system
+from ground2cloud.roles.gateway import anew, foundation, report, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.desk import GatewayDesk
 from ground2cloud.roles.gateway.doorkeeper import Doorkeeper
@@ -34,11 +32,18 @@ from ground2cloud.roles.gateway.doors import Doors
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.listeners import Place
 from ground2cloud.roles.gateway.live import LiveConfiguration, Parts, warn_of_ports
-from ground2cloud.roles.gateway.making import facts, make_lanes, make_router, make_sshd
+from ground2cloud.roles.gateway.making import (
+    facts,
+    make_lanes,
+    make_router,
+    make_sshd,
+    uncollected,
+)
 from ground2cloud.roles.gateway.metrics import Figures
 from ground2cloud.roles.gateway.narrating import Narrator
 from ground2cloud.roles.gateway.reports import Reports
 from ground2cloud.roles.gateway.routing import NAME as ROUTER
+from ground2cloud.roles.keeping import for_ever
 from ground2cloud.service.notify import Notifier
 from ground2cloud.web.gateway_messages import Agents, AgentView, ChildView, GatewayStatus
 from ground2cloud.web.messages import Answer
@@ -84,6 +89,8 @@ class Gateway:
         self._meter = Meter(os.getpid())
         self._notifier = Notifier()
         self._stopping = asyncio.Event()
+        self.begins_anew = False
+        """Whether it ended in order to be started again in the same process."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._written_at = 0.0
         self._trouble = ""
@@ -109,31 +116,51 @@ class Gateway:
         warn_of_ports(self._config)
         self._watch = FileWatch(asyncio.get_running_loop(), self._on_file)
         self._watch.watch([self._path])
-        with _uncollected():
+        with uncollected():
             await self._book.look()
             await self._build()
         await self._doors.open(self._config, self._desk, self._certificates)
         self._watch.watch(self._live.files)
         self._built.set()
-        tasks = [asyncio.create_task(each) for each in (self._lanes.watch(), self._keep())]
+        tasks = [
+            asyncio.create_task(for_ever(loop))
+            for loop in (self._lanes.watch, self._keep, self._router.keep, self._router.keep_ports)
+        ]
         self._notifier.ready(f"{len(self._book.registrations)} registrations")
         self._audit.write("started", wall(), version=__version__, operator=system.current())
         try:
             await self._stopping.wait()
         finally:
-            self._notifier.stopping()
-            log(_log, logging.INFO, "stopping", "stopping")
+            self._tell_end()
             for task in (*tasks, *self._tasks):
                 task.cancel()
             await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
             self._watch.close()
+            self._lanes.close()
             await self._doors.close()
-            # At the same time: sshd's last words are waited for, and its sessions have the pipe.
-            await asyncio.gather(self._supervisor.close(), self._lanes.claims.end_all())
-            await self._lanes.claims.end_all()  # those that got in meanwhile
+            await self._end_children()
             await self._write_sightings()
             self._audit.write("stopped", wall())
             log(_log, logging.INFO, "stopped", "stopped")
+
+    def _tell_end(self) -> None:
+        if self.begins_anew:
+            self._notifier.reloading()
+            self._notifier.give_back()
+            log(_log, logging.INFO, "restarting", "restarting; lanes that are up stay up")
+        else:
+            self._notifier.stopping()
+            log(_log, logging.INFO, "stopping", "stopping")
+
+    async def _end_children(self) -> None:
+        if self.begins_anew:
+            # Lanes are sessions of sshd and outlive it; the next run finds them in the record.
+            await self._supervisor.stop(SSHD)
+            await self._supervisor.close()  # the router last: it is what callers miss
+            return
+        # At the same time: sshd's last words are waited for, and its sessions have the pipe.
+        await asyncio.gather(self._supervisor.close(), self._lanes.claims.end_all())
+        await self._lanes.claims.end_all()  # those that got in meanwhile
 
     async def _build(self) -> None:
         """Make the parts that need the programs, and start those."""
@@ -182,8 +209,6 @@ class Gateway:
         await self._doorkeeper.begin()
         self._supervisor.start(sshd.spec())
         self._supervisor.start(self._router.spec())
-        self._spawn(self._router.keep())
-        self._spawn(self._router.keep_ports())
 
     async def status(self) -> GatewayStatus:
         """Answer with what is known now."""
@@ -229,10 +254,24 @@ class Gateway:
         """Load the file again and put in force what is different; keep what runs if it is bad."""
         await self._built.wait()
         self._notifier.reloading()
-        answer = await self._live.reload()
-        self._watch.watch(self._live.files)
-        self._notifier.ready(f"{len(self._book.registrations)} registrations")
+        try:
+            answer = await self._live.reload()
+            self._watch.watch(self._live.files)
+        finally:
+            self._notifier.ready(f"{len(self._book.registrations)} registrations")
         return answer
+
+    async def restart(self) -> Answer:
+        """End, and run the program that is installed now in this process; lanes stay up.
+
+        Refused where the next run would fail, or not find the lanes that it is to keep.
+        """
+        refusal = anew.refusal(self._path, self._config, self._places)
+        if refusal is not None:
+            return refusal
+        self.begins_anew = True
+        self._stopping.set()
+        return Answer(ok=True)
 
     async def stop(self) -> Answer:
         """End the program."""
@@ -353,20 +392,6 @@ class Gateway:
         task = asyncio.create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Make things that stay, without looking for garbage among them, then or ever.
-
-    With 10,000 registrations the looks are half of the start, and later a pause of 0.1 s each.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _places(hosts: tuple[str, ...], port: int) -> str:

@@ -9,12 +9,14 @@ from ground2cloud.core.clock import monotonic
 from ground2cloud.logs.fields import log
 from ground2cloud.openssh.sshd.authorized import KeyGrant
 from ground2cloud.openssh.sshd.claims import Claim, Claims
-from ground2cloud.openssh.sshd.pacing import Pacing
+from ground2cloud.openssh.sshd.pacing import Admission, Pacing
 from ground2cloud.openssh.sshd.process import listening as ports_of
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.roles.gateway.listeners import Place, listening
 
 _log = logging.getLogger(__name__)
+
+_LOOK_FOR_PLACE = 0.2
 
 QUICK = 0.02
 """Seconds between two looks while lanes are coming: a forward follows its login by some 10 ms."""
@@ -24,6 +26,12 @@ SLOW = 0.5
 
 QUICK_FOR = 2.0
 """Seconds after a login for which it is looked quickly."""
+
+HOLD = 4.0
+"""Seconds for which a claim is kept waiting for its answer: less than agents wait for one."""
+
+HELD = 300
+"""Connections of agents beyond which nobody is kept waiting; there may be 512."""
 
 SHARE = 5
 """A look may take at most this part of the time: with thousands of ports it is done less often."""
@@ -57,6 +65,7 @@ class Lanes:
         self._poked = asyncio.Event()
         self._quick_until = 0.0
         self._watching = True
+        self._closing = False
 
     def hear(self, event: object) -> None:
         """Take an event of sshd's."""
@@ -87,6 +96,23 @@ class Lanes:
         answer = await self.claims.claim(registration, slot, ports, older_than=older_than)
         self.poke(monotonic())
         return answer
+
+    async def turn(self, registration: int, *, load: float, crowd: int) -> Admission:
+        """Wait until a registration may dial, `HOLD` seconds at most; answer what came of it.
+
+        An answer that comes late costs nothing; a claim that is made again costs 6 ms.
+        """
+        deadline = monotonic() + HOLD
+        while True:
+            now = monotonic()
+            admission = self.pacing.ask(registration, now, load=load, crowd=crowd)
+            if not admission.again or now >= deadline or crowd > HELD or self._closing:
+                return admission
+            await asyncio.sleep(_LOOK_FOR_PLACE)
+
+    def close(self) -> None:
+        """Keep nobody waiting any more."""
+        self._closing = True
 
     async def end(self, registration: int, *, fingerprint: str | None = None) -> int:
         """End a registration's sessions, or those of one key; answer how many could not be."""

@@ -1,7 +1,9 @@
 """From the configuration to the gateway's parts: its sshd, its router, its lanes."""
 
+import contextlib
+import gc
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
 
 from ground2cloud.config.gateway_model import GatewayConfig
@@ -181,3 +183,17 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Make things that stay, without looking for garbage among them, then or ever.
+
+    With 10,000 registrations the looks are half of the start, and later a pause of 0.1 s each.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

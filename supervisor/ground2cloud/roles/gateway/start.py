@@ -17,7 +17,8 @@ from ground2cloud.roles.gateway.gateway import Gateway
 def run(path: Path, *, stderr: bool = True) -> int:
     """Be the gateway of the configuration at `path`; answer the exit code when told to stop.
 
-    Started as root it becomes the account that the configuration names; then this returns never.
+    Started as root it becomes the account that the configuration names; then this returns never,
+    nor when it is told to begin anew.
 
     Raises:
         ConfigError: the configuration is unusable.
@@ -36,14 +37,21 @@ def run(path: Path, *, stderr: bool = True) -> int:
     faulthandler.enable()
     try:
         registry = foundation.open_registry(config, places, upgrades=True)
+        gateway = Gateway(path, config, places, owner, registry)
         try:
-            asyncio.run(Gateway(path, config, places, owner, registry).live())
+            asyncio.run(gateway.live())
         finally:
             registry.close()
     finally:
         owner.close()
         lock.release()
+    if gateway.begins_anew:
+        system.begin_anew(_arguments(path, stderr=stderr))
     return 0
+
+
+def _arguments(path: Path, *, stderr: bool) -> list[str]:
+    return ["gateway", "run", "--config", str(path), *([] if stderr else ["--quiet"])]
 
 
 def _become(config: GatewayConfig, places: GatewayLocations, path: Path, *, stderr: bool) -> None:
@@ -52,7 +60,7 @@ def _become(config: GatewayConfig, places: GatewayLocations, path: Path, *, stde
     secure = router.certificate is not None or router.ssh_on_https_port
     system.exec_as(
         config.gateway.user,
-        ["gateway", "run", "--config", str(path), *([] if stderr else ["--quiet"])],
+        _arguments(path, stderr=stderr),
         directories=(places.state, places.run, places.log_file.parent),
         ports=(
             config.ssh.port,

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from ground2cloud.backchannel.client import Client
-from ground2cloud.backchannel.errors import UnreachableError
+from ground2cloud.backchannel.errors import SilentError, UnreachableError
 from ground2cloud.config.identity import Identity
 
 T = TypeVar("T")
@@ -37,7 +37,8 @@ async def ask(question: Callable[[], T], *, within: float) -> T:
     """Run a blocking call; answer what it answers.
 
     Raises:
-        UnreachableError: no answer `within` these seconds and `GRACE`, or no thread to ask in.
+        SilentError: no answer `within` these seconds and `GRACE`.
+        UnreachableError: no thread to ask in.
         Ground2CloudError: whatever the call raises.
     """
     loop = asyncio.get_running_loop()
@@ -59,7 +60,7 @@ async def ask(question: Callable[[], T], *, within: float) -> T:
         async with asyncio.timeout(within + GRACE):
             return await answer
     except TimeoutError:
-        raise UnreachableError(f"the gateway gives no answer within {within:g} s") from None
+        raise SilentError(f"the gateway gives no answer within {within:g} s") from None
 
 
 def _post(

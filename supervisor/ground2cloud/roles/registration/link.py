@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from ground2cloud.backchannel.client import Client
-from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.backchannel.errors import RefusedError, SilentError, Slug
 from ground2cloud.backchannel.messages import (
     AllottedService,
     ClaimAnswer,
@@ -36,14 +36,21 @@ _log = logging.getLogger(__name__)
 CALL = 10.0
 """Seconds for one call; the gateway answers in milliseconds."""
 
-CLAIM = 2.0
-"""Seconds for which a lane waits for the answer to its claim before it dials all the same."""
+CLAIM = 8.0
+"""Seconds for which a lane waits for the answer to its claim before it dials all the same.
+
+A gateway to which two hundred agents come back at once has many claims to answer, and what would
+keep it from that is those who dial without an answer.
+"""
 
 CLAIM_IN_DOUBT = 0.5
-"""The same, when the backchannel did not answer the time before."""
+"""The same, when the backchannel was silent the time before."""
 
 LONGEST_PACE = 15.0
-"""Seconds for which a lane waits at most when the gateway asks it to dial later."""
+"""Seconds for which a lane waits at most when the gateway asks it to dial or to claim later."""
+
+LONGEST_TURN = 120.0
+"""Seconds after which a lane dials, however often the gateway asks it to claim once more."""
 
 AGAIN = BackoffPolicy(initial=2.0, maximum=30.0, reset_after=0.0)
 """How long to wait after a call that failed."""
@@ -101,6 +108,7 @@ class Link:
         self._poked = asyncio.Event()
         self._closed = asyncio.Event()
         self._failures = 0
+        self._silent = False
         self._told: frozenset[Notice] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
@@ -110,6 +118,7 @@ class Link:
         self._failures = 0
         if identity is None or before is None or identity.registration != before.registration:
             self.state = State()
+            self._silent = False
             self._told = frozenset()
         self.poke()
 
@@ -130,38 +139,46 @@ class Link:
     async def claim(self, slot: str) -> None:
         """Have the stale holder of a slot ended, and wait until it is our turn to dial.
 
-        Whatever goes wrong, and at the latest after a few seconds, the lane may dial.
+        Whatever goes wrong, the lane may dial: `CLAIM` seconds without an answer are enough, and
+        whatever the gateway answers, `LONGEST_TURN`.
         """
         identity = self._identity
         if identity is None or self._closed.is_set():
             return
-        within = CLAIM_IN_DOUBT if self.state.up is False else CLAIM
-        begun = monotonic()
-        question = asyncio.create_task(_claim(identity, slot, within))
+        turn = asyncio.create_task(self._wait_for_turn(identity, slot))
         closed = asyncio.create_task(self._closed.wait())
         try:
-            await asyncio.wait({question, closed}, return_when=asyncio.FIRST_COMPLETED)
-            if question.done():
-                await self._take_turn(slot, question.result(), monotonic() - begun)
+            await asyncio.wait(
+                {turn, closed}, timeout=LONGEST_TURN, return_when=asyncio.FIRST_COMPLETED
+            )
+            if turn.done():
+                turn.result()
         except Ground2CloudError as error:
+            self._silent = isinstance(error, SilentError)
             message = f"dialling without a claim of slot {slot}: {error.message}"
             log(_log, logging.INFO, "claim-failed", message)
             if self.state.up:
                 self.poke()  # find out whether it is down, so that the next lane waits less
         finally:
-            question.cancel()
+            turn.cancel()
             closed.cancel()
 
-    async def _take_turn(self, slot: str, answer: ClaimAnswer, took: float) -> None:
-        if answer.holder == "ended":
-            message = f"the gateway ended the stale session that held slot {slot}, in {took:.2f} s"
-            log(_log, logging.INFO, "claim-ended", message)
-        if answer.dial_in > 0:
-            wait = min(answer.dial_in, LONGEST_PACE)
-            log(_log, logging.DEBUG, "claim-paced", f"dialling in {wait:.1f} s, as asked")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._closed.wait()
+    async def _wait_for_turn(self, identity: Identity, slot: str) -> None:
+        """Claim a slot until the gateway says that it is our turn."""
+        while True:
+            begun = monotonic()
+            answer = await _claim(identity, slot, CLAIM_IN_DOUBT if self._silent else CLAIM)
+            if answer.holder == "ended":
+                took = monotonic() - begun
+                message = f"the gateway ended the stale session of slot {slot}, in {took:.2f} s"
+                log(_log, logging.INFO, "claim-ended", message)
+            if answer.dial_in > 0:
+                wait = min(answer.dial_in, LONGEST_PACE)
+                what = "claiming again" if answer.again else "dialling"
+                log(_log, logging.DEBUG, "claim-paced", f"{what} in {wait:.1f} s, as asked")
+                await asyncio.sleep(wait)
+            if not answer.again:
+                return
 
     async def _keep(self) -> None:
         while True:
@@ -237,6 +254,7 @@ class Link:
             words = "answers" if state.up is None else "answers again"
             log(_log, logging.INFO, "backchannel-up", f"the gateway's backchannel {words}")
         state.up, state.at, state.detail = True, monotonic(), ""
+        self._silent = False
         self._failures = 0
         if client.timing is None:
             return
@@ -254,6 +272,7 @@ class Link:
             log(_log, logging.WARNING, "backchannel-down", message)
             state.at = monotonic()
         state.up, state.detail = False, error.message
+        self._silent = isinstance(error, SilentError)
         self._failures += 1
         wait = AGAIN.delay(self._failures, random.random())  # noqa: S311 - spreads load
         if isinstance(error, RefusedError):

@@ -3,6 +3,7 @@
 - `current()`, `number()`, `must_change(user)`: who this process is, and whether it must become
   another.
 - `become(user)`, `exec_as(…)`: become it, for a command and for `gateway run`.
+- `begin_anew(…)`: be the same process, with the program as it is installed now.
 - `command_as(user)`: the beginning of a command line that runs as it.
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
 - `reach(directory, user)`: check that it gets there.
@@ -16,6 +17,7 @@ from ground2cloud.roles.gateway.system.error import AccountError
 if sys.platform == "win32":
     from ground2cloud.roles.gateway.system._win32 import (
         become,
+        begin_anew,
         command_as,
         current,
         exec_as,
@@ -29,6 +31,7 @@ if sys.platform == "win32":
 else:
     from ground2cloud.roles.gateway.system._posix import (
         become,
+        begin_anew,
         command_as,
         current,
         exec_as,
@@ -43,6 +46,7 @@ else:
 __all__ = [
     "AccountError",
     "become",
+    "begin_anew",
     "command_as",
     "current",
     "exec_as",

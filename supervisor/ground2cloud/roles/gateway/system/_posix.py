@@ -19,6 +19,7 @@ assert sys.platform != "win32"
 _PRIVILEGED = 1024
 _USUAL = "ground2cloud-gateway"
 _MARK = "GROUND2CLOUD_BECAME"
+_PROGRAM = (sys.executable, "-m", "ground2cloud")
 
 
 def current() -> str:
@@ -86,9 +87,18 @@ def exec_as(
         raise AccountError(f"setpriv did not become {user}")
     for directory in directories:
         give(directory, user)
-    argv = [*before, sys.executable, "-m", "ground2cloud", *arguments]
+    argv = [*before, *_PROGRAM, *arguments]
     environment = {**os.environ, "HOME": entry.pw_dir, "USER": user, _MARK: "1"}
     os.execve(before[0], argv, environment)  # noqa: S606 - no shell is meant
+
+
+def begin_anew(arguments: Iterable[str]) -> None:
+    """Run the program anew in this very process; returns only by raising.
+
+    Raises:
+        OSError: Python is not there any more.
+    """
+    os.execv(_PROGRAM[0], [*_PROGRAM, *arguments])  # noqa: S606 - no shell is meant
 
 
 def command_as(

@@ -33,6 +33,12 @@ def exec_as(
     must_change(user)
 
 
+def begin_anew(arguments: Iterable[str]) -> None:
+    """Refuse."""
+    del arguments
+    must_change(None)
+
+
 def command_as(
     user: str, privileges: str = "-all", *, die_with_parent: bool = False
 ) -> tuple[str, ...]:
