@@ -1,4 +1,4 @@
-"""Many lanes at once: at a gateway that just opened, and at one that was started again.
+"""Many lanes at once: at a new gateway, at a restarted one, at one that was stopped and started.
 
 The lanes are real ssh processes, each with an ID and a key of its own, that claim and dial as
 agents do (`tests.lab.crowd`). They are held by threads of one process: two hundred agents in
@@ -9,6 +9,7 @@ The peer is a bare sshd with MaxStartups 400 that is called by as many `ssh -N -
 import statistics
 import subprocess
 import time
+from collections.abc import Callable
 
 from ground2cloud.roles.gateway.listeners import listening
 from tests.bench.rows import Row, ratio
@@ -40,9 +41,9 @@ def _arrive() -> tuple[float, int]:
         return time.perf_counter() - began, crowd.failed
 
 
-def _bare() -> float:
+def _bare(lanes_wanted: int) -> float:
     """Let as many ssh come to a bare sshd."""
-    first, last = free_range(LANES)
+    first, last = free_range(lanes_wanted)
     ports = range(first, last + 1)
     places = {(SLOT, port) for port in ports}
     lanes: list[subprocess.Popen[bytes]] = []
@@ -61,8 +62,18 @@ def _bare() -> float:
                 lane.wait()
 
 
-def _restarts() -> list[float]:
-    """Restart a gateway below its lanes; return the seconds from the signal until all are back."""
+def _restart(gateway: GatewayLab) -> None:
+    told = gateway.cli("restart")
+    assert told.returncode == 0, told.stderr
+
+
+def _stop_and_start(gateway: GatewayLab) -> None:
+    gateway.stop()
+    gateway.start()
+
+
+def _restarts(how: Callable[[GatewayLab], None], times: int) -> list[float]:
+    """Restart a gateway below its lanes; return the seconds from the beginning until all are up."""
     took = []
     with (
         short_directory() as directory,
@@ -70,11 +81,10 @@ def _restarts() -> list[float]:
         Crowd(gateway, RESTARTED, NOWHERE) as crowd,
     ):
         crowd.start()
-        for _ in range(RESTARTS):
+        for _ in range(times):
             wait_until(lambda: crowd.all_up, timeout=60, what="all lanes up")
             began = time.perf_counter()
-            gateway.stop()
-            gateway.start()
+            how(gateway)
             wait_until(lambda: crowd.all_up, timeout=60, what="all lanes back")
             took.append(time.perf_counter() - began)
             gateway.wait_ready()
@@ -85,22 +95,34 @@ def measure() -> list[Row]:
     """Let them come, in turn with the bare ones, and restart under some."""
     ours, bare, failed = [], [], 0
     for _ in range(ROUNDS):
-        bare.append(_bare())
+        bare.append(_bare(LANES))
         took, lost = _arrive()
         ours.append(took)
         failed += lost
     samples = {"ours": ours, "bare sshd": bare}
-    back = _restarts()
+    restarted = _restarts(_restart, RESTARTS)
+    cold = {
+        "ours": _restarts(_stop_and_start, ROUNDS),
+        "bare logins": [_bare(RESTARTED) for _ in range(ROUNDS)],
+    }
     what = f"{LANES} lanes connect at once"
     return [
         Row(what, "s", samples, ratio(samples, "bare sshd"), 1.3, figure="÷ bare sshd's"),
         Row(what, "failed", {"ours": [float(failed)]}, failed, 0, figure="failed attempts"),
         Row(
-            f"a gateway restarted under {RESTARTED} lanes, from SIGTERM until all are back",
+            f"gateway restart with {RESTARTED} lanes: until it serves and all are up",
             "s",
-            {"ours": back},
-            statistics.median(back),
+            {"ours": restarted},
+            statistics.median(restarted),
             5.0,
             figure="s",
+        ),
+        Row(
+            f"gateway stopped and started with {RESTARTED} lanes: until all are back",
+            "s",
+            cold,
+            ratio(cold, "bare logins"),
+            None,
+            figure=f"÷ {RESTARTED} bare logins",
         ),
     ]
