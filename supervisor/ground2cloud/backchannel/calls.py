@@ -10,7 +10,7 @@ TIME_HEADER = "Ground2Cloud-Time"
 """On every answer, also a refusal: the gateway's wall clock, in seconds since 1970."""
 
 BODY_LIMIT = 256 * 1024
-"""Bytes of a request's or an answer's body; a heartbeat of 256 services is 80 kB at most."""
+"""Bytes of a request's or an answer's body; a heartbeat is 64 kB at most."""
 
 DOCUMENT_PATH = "/v1/openapi.json"
 

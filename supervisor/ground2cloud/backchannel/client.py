@@ -7,7 +7,7 @@ backchannel that lies must not hurt.
 
 import http.client
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
@@ -104,8 +104,8 @@ class Client:
         return answer
 
     def set_services(self, services: Sequence[tuple[str, Kind]]) -> messages.ServicesAnswer:
-        """Tell the services, learn their ports."""
-        wanted = tuple(messages.WantedService(name=name, kind=kind) for name, kind in services)
+        """Tell the services, learn their ports; `RefusedError` also as `wanted_services`."""
+        wanted = wanted_services(services)
         answer = self._ask(
             calls.SERVICES,
             messages.ServicesAnswer,
@@ -243,6 +243,20 @@ class Client:
             f"the answer of the gateway at {self._where} is not understood ({_printable(detail)})",
             "its version may be another one: ask its operator",
         )
+
+
+def wanted_services(services: Iterable[tuple[str, Kind]]) -> tuple[messages.WantedService, ...]:
+    """Make what a request says of these services, by name and kind.
+
+    Raises:
+        RefusedError: too many, or two of one name: no gateway takes them, and none is asked.
+    """
+    wanted = tuple(messages.WantedService(name=name, kind=kind) for name, kind in services)
+    try:
+        messages.ServicesRequest(services=wanted)
+    except ValueError as error:
+        raise RefusedError(Slug.MALFORMED, str(error)) from None
+    return wanted
 
 
 def _timing(reply: wire.Reply, start: float) -> Timing | None:

@@ -13,15 +13,12 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from ground2cloud.config.model import Kind, Port
+from ground2cloud.config.model import MOST_SERVICES, Kind, Port
 
 _NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 _HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _ED25519 = r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-P][A-Za-z0-9+/]{42}"  # 32 bytes to the bit
 _END = r"$(?!\n)"
-
-MAX_SERVICES = 256
-"""Services of one registration; times four slots they are a quarter of sshd's 4,096 permits."""
 
 MAX_SLOTS = 16
 MAX_ENDPOINTS = 16
@@ -88,6 +85,12 @@ class WantedService(Message, frozen=True, kw_only=True):
     kind: Kind
 
 
+def _check_wanted(services: tuple[WantedService, ...]) -> None:
+    if len(services) > MOST_SERVICES:
+        raise ValueError(f"at most {MOST_SERVICES} services, got {len(services)}")
+    _differ("service", (one.name for one in services))
+
+
 class AllottedService(Message, frozen=True, kw_only=True):
     """A service with its tunnel port, the same on every slot of the registration."""
 
@@ -103,8 +106,11 @@ class Endpoint(Message, frozen=True, kw_only=True):
     port: Port
 
 
-WantedServices = Annotated[tuple[WantedService, ...], Meta(max_length=MAX_SERVICES)]
-AllottedServices = Annotated[tuple[AllottedService, ...], Meta(max_length=MAX_SERVICES)]
+# How many there may be, `_check_wanted` says in the words of a person who has too many.
+WantedServices = Annotated[
+    tuple[WantedService, ...], Meta(extra_json_schema={"maxItems": MOST_SERVICES})
+]
+AllottedServices = Annotated[tuple[AllottedService, ...], Meta(max_length=MOST_SERVICES)]
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(max_length=MAX_ENDPOINTS)]
 
 
@@ -129,8 +135,8 @@ class RegisterRequest(Message, frozen=True, kw_only=True):
     version: Line = ""
 
     def __post_init__(self) -> None:
-        """Refuse two services of one name."""
-        _differ("service", (one.name for one in self.services))
+        """Refuse two services of one name, and too many."""
+        _check_wanted(self.services)
 
     def __repr__(self) -> str:
         """Show everything but the token."""
@@ -166,8 +172,8 @@ class ServicesRequest(Message, frozen=True, kw_only=True):
     services: WantedServices
 
     def __post_init__(self) -> None:
-        """Refuse two services of one name."""
-        _differ("service", (one.name for one in self.services))
+        """Refuse two services of one name, and too many."""
+        _check_wanted(self.services)
 
 
 class ServicesAnswer(Message, frozen=True, kw_only=True):
@@ -229,7 +235,7 @@ class HeartbeatRequest(Message, frozen=True, kw_only=True):
     version: Line
     time: Seconds
     lanes: Annotated[tuple[LaneReport, ...], Meta(max_length=2 * MAX_SLOTS)] = ()
-    services: Annotated[tuple[ServiceReport, ...], Meta(max_length=MAX_SERVICES)] = ()
+    services: Annotated[tuple[ServiceReport, ...], Meta(max_length=MOST_SERVICES)] = ()
 
 
 class Notice(Message, frozen=True, kw_only=True):

@@ -13,6 +13,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+MOST_SERVICES = 32
+"""Services of one registration on a gateway: with its 4 slots they are 128 permitlisten of its key.
+The agent of a plain sshd may have more."""
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Host = Annotated[

@@ -9,13 +9,10 @@ import math
 import re
 from collections.abc import Sequence
 
-from ground2cloud.config.model import Kind
+from ground2cloud.config.model import MOST_SERVICES, Kind
 from ground2cloud.config.words import escape
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.records import Grant
-
-SERVICES = 32
-"""Most services of one registration: with 4 slots, 128 permitlisten on its key."""
 
 GRANTS = 1000
 NETWORKS = 32
@@ -82,8 +79,9 @@ def check_service_names(names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         RefusedError: bad-service, too-many-services.
     """
-    if len(names) > SERVICES:
-        raise RefusedError("too-many-services", f"at most {SERVICES} services, got {len(names)}")
+    if len(names) > MOST_SERVICES:
+        text = f"at most {MOST_SERVICES} services, got {len(names)}"
+        raise RefusedError("too-many-services", text)
     for name in names:
         if not _SERVICE_NAME.fullmatch(name):
             text = "a service's name has up to 63 lower-case letters, digits, - and _"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ground2cloud.registry.records import PortRange
 
 KEPT = 64
-"""Most ports of one registration, in use and kept; at least `checks.SERVICES`."""
+"""Most ports of one registration, in use and kept; at least `config.model.MOST_SERVICES`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ground2cloud.backchannel import messages
 from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.errors import RefusedError, Slug, UnreachableError
 from ground2cloud.backchannel.messages import Caller
-from ground2cloud.config.model import Kind
+from ground2cloud.config.model import MOST_SERVICES, Kind
 from ground2cloud.core import clock
 from tests.lab.fake_desk import JOIN, KEY, NEW_KEY, SLOTS, TOKEN, Place, request, serving
 
@@ -71,8 +72,8 @@ def test_every_other_call_reaches_the_desk_with_who_asks(place: Place) -> None:
 
 
 def test_the_largest_honest_messages_fit(place: Place) -> None:
-    names = tuple(f"{'x' * 60}{number:03}" for number in range(messages.MAX_SERVICES))
-    line = "ü" * 200
+    names = tuple(f"{'x' * 61}{number:02}" for number in range(MOST_SERVICES))
+    line = "🜂" * 200
     report = messages.HeartbeatRequest(
         version=line,
         time=clock.wall(),
@@ -82,9 +83,20 @@ def test_the_largest_honest_messages_fit(place: Place) -> None:
         ),
         services=tuple(messages.ServiceReport(name=name, detail=line) for name in names),
     )
+    assert 55_000 < len(msgspec.json.encode(report)) < 64_000  # as `BODY_LIMIT` says
     client = place.known()
     assert client.heartbeat(report).next_in == 30
     assert len(place.client("n" * 43).register(JOIN, request(*names)).services) == len(names)
+
+
+def test_too_many_services_are_refused_in_words_for_whoever_has_them(place: Place) -> None:
+    many = [(f"s{number}", Kind.TCP) for number in range(MOST_SERVICES + 1)]
+    with pytest.raises(RefusedError) as caught:
+        place.known().set_services(many)
+    assert caught.value.slug == Slug.MALFORMED
+    assert caught.value.message == f"at most {MOST_SERVICES} services, got {len(many)}"
+    assert place.desk.asked == []
+    assert len(place.known().set_services(many[1:]).services) == MOST_SERVICES
 
 
 def test_the_difference_of_the_clocks_is_measured(place: Place) -> None:

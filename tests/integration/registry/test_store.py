@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ground2cloud.config.model import Kind
-from ground2cloud.registry import checks
+from ground2cloud.config.model import MOST_SERVICES, Kind
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.records import (
     SLOTS,
@@ -22,6 +21,7 @@ from tests.lab.registering import NOW, SERVICES, enter, make_invite, make_key
 
 DB = ("db", Kind.MYSQL)
 WEB = ("web", Kind.HTTP)
+TOO_MANY = tuple((f"s{number}", Kind.TCP) for number in range(MOST_SERVICES + 1))
 
 
 def joined(registry: Registry, name: str = "one", *services: tuple[str, Kind]) -> Registration:
@@ -114,7 +114,7 @@ def test_an_invite_may_allow_some_services_only_now_and_later(registry: Registry
         (make_key(), "a\nb", SERVICES, "bad-name"),
         (make_key(), "one", (("a b", Kind.TCP),), "bad-service"),
         (make_key(), "one", (WEB, WEB), "bad-service"),
-        (make_key(), "one", tuple((f"s{n}", Kind.TCP) for n in range(33)), "too-many-services"),
+        (make_key(), "one", TOO_MANY, "too-many-services"),
     ],
 )
 def test_a_refused_registration_leaves_its_invite_unused(
@@ -153,10 +153,10 @@ def test_a_service_that_keeps_its_name_keeps_its_port(registry: Registry) -> Non
 def test_an_agent_cannot_use_up_the_ports(registry: Registry) -> None:
     made = joined(registry, "one", WEB)
     for turn in range(5):
-        names = [(f"s{turn}-{number}", Kind.TCP) for number in range(checks.SERVICES - 1)]
+        names = [(f"s{turn}-{number}", Kind.TCP) for number in range(MOST_SERVICES - 1)]
         found = registry.set_services(made.id, [WEB, *names], NOW + turn)
         assert ports(found)["web"] == 11081
-        assert len(set(ports(found).values())) == checks.SERVICES
+        assert len(set(ports(found).values())) == MOST_SERVICES
     assert ports(joined(registry, "two")) == {"postgres": 11081 + 64, "web": 11082 + 64}
 
 

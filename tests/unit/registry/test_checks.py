@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ground2cloud.config.model import Kind, Service
+from ground2cloud.config.model import MOST_SERVICES, Kind, Service
 from ground2cloud.registry import checks
 from ground2cloud.registry.errors import RefusedError
 from ground2cloud.registry.records import Grant
@@ -58,7 +58,7 @@ def test_other_names_of_services_are_refused(name: str) -> None:
 
 
 def test_services_are_bounded_distinct_and_allowed() -> None:
-    many = [(f"s{number}", Kind.TCP) for number in range(checks.SERVICES + 1)]
+    many = [(f"s{number}", Kind.TCP) for number in range(MOST_SERVICES + 1)]
     assert list(checks.check_services(many[1:], ())) == [name for name, _ in many[1:]]
     for wanted, allowed, reason in (
         (many, (), "too-many-services"),

@@ -12,7 +12,7 @@ SLUGS = {
     "no-free-port": Slug.NO_PORTS,
     "revoked": Slug.REVOKED,
     "unknown-registration": Slug.UNAUTHORIZED,
-    "too-many-services": Slug.CONFLICT,
+    "too-many-services": Slug.MALFORMED,
     "unknown-key": Slug.CONFLICT,
     "bad-key": Slug.MALFORMED,
     "bad-name": Slug.MALFORMED,

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ground2cloud import __version__
-from ground2cloud.backchannel.client import Client
+from ground2cloud.backchannel.client import Client, wanted_services
 from ground2cloud.backchannel.errors import RefusedError, Slug
-from ground2cloud.backchannel.messages import Registered, RegisterRequest, WantedService
+from ground2cloud.backchannel.messages import Registered, RegisterRequest
 from ground2cloud.config import places
 from ground2cloud.config.identity import Backchannel, Endpoint, Identity, Joining
 from ground2cloud.config.join import Join, encode
@@ -45,6 +45,7 @@ async def join_gateway(
         Ground2CloudError: the gateway refuses or is not reached, or a file can't be written; an
             identity that was there is still there.
     """
+    wanted = wanted_services((each.name, each.kind) for each in services)
     left = store.joining()
     if left is None or left.join != encode(join):
         left = Joining(join=encode(join), token=secrets.token_urlsafe(32), key=store.free_key())
@@ -54,7 +55,7 @@ async def join_gateway(
     request = RegisterRequest(
         key=key,
         token=left.token,
-        services=tuple(WantedService(name=each.name, kind=each.kind) for each in services),
+        services=wanted,
         name=name,
         version=__version__,
     )

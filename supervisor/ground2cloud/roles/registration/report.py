@@ -1,11 +1,7 @@
 """From what `status` shows to what the gateway is told of it. Pure."""
 
-from ground2cloud.backchannel.messages import (
-    MAX_SERVICES,
-    HeartbeatRequest,
-    LaneReport,
-    ServiceReport,
-)
+from ground2cloud.backchannel.messages import HeartbeatRequest, LaneReport, ServiceReport
+from ground2cloud.config.model import MOST_SERVICES
 from ground2cloud.logs.escape import printable
 from ground2cloud.web.messages import LaneStatus, ServiceStatus, Status
 
@@ -20,7 +16,7 @@ def heartbeat(status: Status, now: float) -> HeartbeatRequest:
         version=_line(status.version),
         time=max(0.0, now),
         lanes=tuple(lanes[:_LANES]),
-        services=tuple(_service(each) for each in status.services[:MAX_SERVICES]),
+        services=tuple(_service(each) for each in status.services[:MOST_SERVICES]),
     )
 
 
