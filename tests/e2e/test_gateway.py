@@ -9,9 +9,15 @@ import socket
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from ground2cloud.backchannel.errors import RefusedError, Slug
-from ground2cloud.backchannel.messages import HeartbeatRequest, LaneReport, ServiceReport
+from ground2cloud.backchannel.messages import (
+    HeartbeatRequest,
+    LaneReport,
+    ServiceReport,
+    WantedService,
+)
 from ground2cloud.config.model import Kind
 from tests.lab.gateway import DOMAIN, GatewayLab, LabAgent, Response, public
 from tests.lab.httpapp import HttpApp
@@ -132,6 +138,17 @@ def test_a_join_string_is_good_for_one_registration(gateway: GatewayLab) -> None
         gateway.register(WEB, join=late)
     assert expired.value.slug == Slug.JOIN_EXPIRED
     assert '"reason":"token-used"' in gateway.audit()
+
+
+def test_an_agent_whose_answer_was_lost_may_have_other_services_when_it_asks_again(
+    gateway: GatewayLab,
+) -> None:
+    agent = gateway.register(WEB)
+    services = (WantedService(name="db", kind=Kind.MYSQL), *agent.request.services)
+    again = agent.client.register(agent.join.token, replace(agent.request, services=services))
+    assert again.registration == agent.id
+    assert [(one.name, one.kind) for one in again.services] == [("db", Kind.MYSQL), WEB]
+    assert again.services[1].port == agent.ports["web"]
 
 
 def test_a_renewed_registration_keeps_number_and_ports(

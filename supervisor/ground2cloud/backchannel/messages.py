@@ -341,7 +341,7 @@ class Desk(Protocol):
     async def register(
         self, join_hash: str, token_hash: str, request: RegisterRequest, source: str
     ) -> Registered:
-        """Make a registration, or repeat the answer to exactly this request.
+        """Make a registration, or answer with the one that the same tokens and key have made.
 
         `source` is the IP address that asks, `token_hash` stands for `request.token`.
         """

@@ -93,7 +93,7 @@ class GatewayDesk:
     async def register(
         self, join_hash: str, token_hash: str, request: messages.RegisterRequest, source: str
     ) -> messages.Registered:
-        """Make a registration, or repeat the answer to exactly this request."""
+        """Make a registration, or answer with the one that this agent made by the same token."""
         services = [(each.name, each.kind) for each in request.services]
 
         def register(it: Registry) -> Registration:
@@ -112,9 +112,10 @@ class GatewayDesk:
             again = await self._repeated(error, token_hash, request.key)
             if again is None:
                 raise
-            if self._keyring.behind:
-                await self._in_force()
-            return self._registered(again)
+            # What it offers may have been edited before it asked again.
+            caller = Caller(registration=again.id, source=source)
+            await self.set_services(caller, messages.ServicesRequest(services=request.services))
+            return self._registered(self._mine(caller))
         self._lanes.claims.unbar(made.id)
         await self._in_force()
         self._on_routes()
