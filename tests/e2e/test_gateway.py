@@ -239,6 +239,37 @@ def test_what_could_not_be_put_in_force_is_when_it_can(
         wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
 
 
+def test_what_was_changed_is_in_the_audit_log_though_it_is_not_in_force_yet(
+    gateway: GatewayLab,
+) -> None:
+    one, other = gateway.register(WEB), gateway.register(WEB)
+    new = LabAgent(gateway, gateway.do("invite"), (WEB,), register=False)
+    before = gateway.audit()
+    keys = gateway.directory / "run" / "authorized_keys"
+    keys.unlink()
+    keys.mkdir()  # can't be replaced by a file
+    for call in (
+        new.join_gateway,
+        lambda: one.client.set_services([("late", Kind.HTTP)]),
+        lambda: one.client.propose_key(public(one.new_key("next"))),
+        other.client.unregister,
+    ):
+        with pytest.raises(RefusedError) as refused:
+            call()
+        assert refused.value.slug == Slug.UNAVAILABLE
+    said = [json.loads(line) for line in gateway.audit().removeprefix(before).splitlines()]
+    keys.rmdir()
+    assert new.join_gateway().services
+    wanted = [
+        ("registered", new.id),
+        ("services-set", one.id),
+        ("key-proposed", one.id),
+        ("unregistered", other.id),
+    ]
+    found = [(each["act"], each.get("registration")) for each in said]
+    assert [each for each in found if each[0] in dict(wanted)] == wanted
+
+
 def test_a_key_is_rotated_without_a_way_back(gateway: GatewayLab, http_app: HttpApp) -> None:
     agent = gateway.register(WEB)
     caller = element(gateway, str(agent.id))

@@ -116,10 +116,6 @@ class GatewayDesk:
             caller = Caller(registration=again.id, source=source)
             await self.set_services(caller, messages.ServicesRequest(services=request.services))
             return self._registered(self._mine(caller))
-        self._lanes.claims.unbar(made.id)
-        await self._in_force()
-        self._on_routes()
-        self._reports.see(made.id, wall(), source, request.version)
         self._audit.write(
             "registered",
             wall(),
@@ -129,6 +125,10 @@ class GatewayDesk:
             services=[service.name for service in made.services],
             ports=[service.port for service in made.services],
         )
+        self._lanes.claims.unbar(made.id)
+        await self._in_force()
+        self._on_routes()
+        self._reports.see(made.id, wall(), source, request.version)
         return self._registered(made)
 
     async def set_services(
@@ -147,8 +147,6 @@ class GatewayDesk:
             caller.source,
             caller.registration,
         )
-        await self._in_force()
-        self._on_routes()
         self._audit.write(
             "services-set",
             wall(),
@@ -157,6 +155,8 @@ class GatewayDesk:
             services=[service.name for service in changed.services],
             ports=[service.port for service in changed.services],
         )
+        await self._in_force()
+        self._on_routes()
         return messages.ServicesAnswer(services=derive.allotted(changed))
 
     async def claim(
@@ -231,8 +231,8 @@ class GatewayDesk:
                 caller.source,
                 mine.id,
             )
-            await self._in_force()
             self._audit.write("key-proposed", wall(), registration=mine.id, address=caller.source)
+            await self._in_force()
         return messages.KeyAnswer(state="proposed")
 
     async def unregister(self, caller: Caller) -> messages.Unregistered:
@@ -244,13 +244,13 @@ class GatewayDesk:
             raise refusal(error) from error
         except registry.RegistryError as error:
             raise unavailable() from error
+        self._audit.write("unregistered", wall(), registration=identity, address=caller.source)
         self._lanes.claims.bar(identity)
         # First: there is no second call for it if the keys can't be written now.
         await self._lanes.end(identity)
         self._on_routes()
         await self._in_force()
         self._reports.forget(identity)
-        self._audit.write("unregistered", wall(), registration=identity, address=caller.source)
         return messages.Unregistered(registration=identity)
 
     def _note_taken(self, identity: int, slot: str, claim: Claim) -> None:
