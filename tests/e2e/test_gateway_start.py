@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import tomli_w
 
+from ground2cloud.backchannel.tls import AUTHORITY_FILE
 from ground2cloud.config.model import Kind
 from ground2cloud.registry.database import sqlite_url
 from ground2cloud.rendering.atomic import make_private_directory
@@ -218,6 +219,29 @@ def test_a_restart_that_could_not_be_is_refused(
     assert why in " ".join((answer.message, *answer.problems))
     assert gateway.exit_code is None
     assert client.gateway().started_at == before.started_at
+
+
+def test_a_restart_that_fails_is_told_and_a_start_finds_the_lanes(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent = gateway.register(WEB)
+    authority = gateway.directory / "state" / AUTHORITY_FILE
+    good = authority.read_bytes()
+    with agent.lane({"web": http_app.port}) as lane:
+        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
+        authority.write_bytes(b"damaged")
+        told = gateway.cli("restart")
+        assert told.returncode == 1
+        assert "has ended and is not back" in told.stderr
+        assert "is damaged" in gateway.stderr_text()
+        authority.write_bytes(good)
+        gateway.start()
+        gateway.wait_ready()
+        assert lane.poll() is None
+        assert gateway.agent(agent.id).state == "active"
+    gateway.stop()
 
 
 def test_a_stop_ends_every_lane_and_leaves_nothing(gateway: GatewayLab, http_app: HttpApp) -> None:

@@ -160,6 +160,21 @@ def test_a_reload_is_applied_when_it_returns_or_fails_and_changes_nothing(
     assert served.ask("MainPID", UNIT) == pid
 
 
+def test_a_restart_keeps_the_service_its_low_ports_and_the_lane(served: GatewaySite) -> None:
+    site = served
+    pid, restarts = site.ask("MainPID", UNIT), site.ask("NRestarts", UNIT)
+    [lane] = site.machine.processes("ssh")
+
+    said = site.program("gateway", "restart").stdout
+
+    assert said.startswith("restarted in ")
+    site.wait_routed()
+    site.wait_for("ActiveState", "active", UNIT)
+    assert (site.ask("MainPID", UNIT), site.ask("NRestarts", UNIT)) == (pid, restarts)
+    assert [each.pid for each in site.machine.processes("ssh")] == [lane.pid]
+    assert is_alive(lane)
+
+
 def test_a_killed_gateway_comes_back_and_its_agent_with_it(served: GatewaySite) -> None:
     site = served
     pid = site.ask("MainPID", UNIT)

@@ -49,11 +49,20 @@ def _wait(settings: Settings, before: GatewayStatus, deadline: float) -> Gateway
         try:
             now = find_gateway(settings).gateway()
         except Ground2CloudError:
-            if not psutil.pid_exists(before.pid):
+            if _has_ended(before.pid):
                 raise Ground2CloudError(
-                    "the gateway has ended and is not back", f"see {before.log}"
+                    "the gateway has ended and is not back; its lanes are left as they are",
+                    f"ground2cloud gateway run says why, or its log: {before.log}",
                 ) from None
             continue
         if now.started_at != before.started_at and all(c.state == "ready" for c in now.children):
             return now
     raise Ground2CloudError(f"the gateway is not back after {_WITHIN:g} s", f"see {before.log}")
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        # In a container nobody may collect what has ended.
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
