@@ -108,8 +108,8 @@ class BackchannelServer:
             await asyncio.sleep(self._renew_interval)
             try:
                 renewed = await asyncio.to_thread(self._certificates.renew, clock.wall())
-            except OSError as error:
-                text = f"can't renew the backchannel's certificate: {error.strerror or error}"
+            except (OSError, ValueError) as error:
+                text = f"can't renew the backchannel's certificate: {error}"
                 log(_LOG, logging.ERROR, "certificate-not-renewed", text)
             else:
                 if renewed:

@@ -129,6 +129,8 @@ class Doorkeeper:
         self._reports.see(mine.id, wall(), session.source)
         if mine.next_key is not None and fingerprint(mine.next_key) == session.fingerprint:
             self._spawn(self._prove(session, mine.next_key))
+        elif fingerprint(mine.key) != session.fingerprint:  # let in while its key was withdrawn
+            self._spawn(self._lanes.end(mine.id, fingerprint=session.fingerprint))
 
     def _take_over(self) -> set[int]:
         """Compare the book with what was in force; answer who is gone since."""

@@ -1,6 +1,7 @@
 """The running gateway: the one place where its parts are wired together."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Coroutine
@@ -139,7 +140,8 @@ class Gateway:
             self._lanes.close()
             await self._doors.close()
             await self._end_children()
-            await self._write_sightings()
+            with contextlib.suppress(RegistryError):  # a database that is away keeps nobody here
+                await self._write_sightings()
             self._audit.write("stopped", wall())
             log(_log, logging.INFO, "stopped", "stopped")
 

@@ -64,6 +64,9 @@ SOONEST = 1.0
 SKEWED = 60.0
 """Seconds between the two clocks that are worth a line in the log."""
 
+# What a gateway has against the services themselves; anything else it may say of any call.
+_OF_SERVICES = {Slug.CONFLICT, Slug.JOIN_SERVICES, Slug.MALFORMED, Slug.NO_PORTS}
+
 Wanted = tuple[tuple[str, Kind], ...]
 
 
@@ -220,7 +223,7 @@ class Link:
         try:
             answer = await ask(lambda: client.set_services(wanted), within=CALL)
         except RefusedError as error:
-            if error.slug in {Slug.UNAUTHORIZED, Slug.REVOKED}:
+            if error.slug not in _OF_SERVICES:
                 raise
             self._refuse(f"the gateway refuses these services: {error.message}", error.hint)
             return

@@ -95,10 +95,15 @@ def exec_as(
 def begin_anew(arguments: Iterable[str]) -> None:
     """Run the program anew in this very process; returns only by raising.
 
+    By the name under which it was started, which is what `ps` shows.
+
     Raises:
-        OSError: Python is not there any more.
+        OSError: the program is not there any more.
     """
-    os.execv(_PROGRAM[0], [*_PROGRAM, *arguments])  # noqa: S606 - no shell is meant
+    script = shutil.which(sys.argv[0])
+    by_name = script is not None and Path(script).name == _PROGRAM[-1]
+    program = (os.path.abspath(script),) if by_name and script else _PROGRAM  # noqa: PTH100 - keeps symlinks
+    os.execv(program[0], [*program, *arguments])  # noqa: S606 - no shell is meant
 
 
 def command_as(
