@@ -12,7 +12,8 @@ GATEWAY = (
 )
 """What a gateway is made of: it runs on POSIX systems alone, and its packages are not installed.
 
-The agent's side of the backchannel is among it; on Windows it has not been run yet.
+The agent's side of the backchannel is among it: on Windows it runs against a whole gateway
+(test_windows.py).
 """
 
 CANNOT: dict[str, str] = {}
