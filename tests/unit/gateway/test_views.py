@@ -2,7 +2,9 @@
 
 from ground2cloud.cli.gateway.views import agent_lines, status_lines
 from ground2cloud.cli.words import ASCII
-from ground2cloud.roles.gateway.report import state_of, summary
+from ground2cloud.openssh.sshd.process import Process
+from ground2cloud.openssh.sshd.sessions import Session
+from ground2cloud.roles.gateway.report import Seen, agent_view, state_of, summary
 from ground2cloud.web.gateway_messages import (
     Agents,
     AgentView,
@@ -30,6 +32,21 @@ def test_the_states_of_a_registration() -> None:
     assert state_of(MINE, [tunnel(UP, application=DOWN)], ()) == "degraded"
     assert state_of(MINE, [tunnel(DOWN)], ()) == "no-response"
     assert state_of(REVOKED, [up], ()) == "revoked"
+
+
+def test_which_of_two_lanes_holds_a_slot_is_not_guessed() -> None:
+    (service,) = MINE.services[:1]
+
+    def slots(*sessions: Session) -> list[str]:
+        places = {(slot, service.port): 1.0 for slot in MINE.slots[: len(sessions)]}
+        seen = Seen(since=places, sessions={MINE.id: sessions}, reports={}, carried={})
+        return [lane.slot for lane in agent_view(MINE, seen).lanes]
+
+    one, other = (
+        Session(MINE.id, "SHA256:x", "192.0.2.1", port, 1.0, Process(port, 1.0)) for port in (5, 6)
+    )
+    assert slots(one) == [MINE.slots[0]]
+    assert slots(one, other) == ["", ""]
 
 
 def test_a_summary_counts_those_that_are_not_revoked() -> None:

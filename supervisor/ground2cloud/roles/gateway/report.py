@@ -166,14 +166,14 @@ def _application(service: ServicePort, report: Report | None) -> Light:
 def _lanes(
     registration: Registration, sessions: tuple[Session, ...], seen: Seen, report: Report | None
 ) -> Iterable[LaneView]:
-    """The lanes by slot, as far as a session can be told to hold one; most agents have one."""
+    """The lanes by slot, where there is one: of several it is not known which holds which."""
     held = [
         slot
         for slot in registration.slots
         if any((slot, service.port) in seen.since for service in registration.services)
     ]
     trips = {lane.slot: lane.round_trip for lane in report.said.lanes} if report else {}
-    slots = held if len(held) == len(sessions) else [""] * len(sessions)
+    slots = held if len(held) == len(sessions) == 1 else [""] * len(sessions)
     for slot, session in zip(slots, sessions, strict=True):
         yield LaneView(
             slot=slot,
