@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.lab.ordinary import NAME, as_ordinary_user, as_root_of_all
-from tests.lab.processes import descendants, end_child, is_alive, kill_all
+from tests.lab.processes import descendants, end_child, for_each, is_alive, kill_all
 from tests.lab.waiting import wait_until
 
 PROGRAM = (sys.executable, "-P", "-m", "ground2cloud", "demo")
@@ -125,6 +125,14 @@ def plays(demo: Demo) -> str:
     return said
 
 
+def home_of(started: list[psutil.Process]) -> str:
+    """The directory of the demo: home to its agent, and to the ssh that is killed soon."""
+    homes: set[str] = set()
+    for_each(started, lambda process: homes.add(process.environ().get("HOME", "")))
+    [home] = filter(PLACE.fullmatch, homes)
+    return home
+
+
 def leaves_nothing(demo: Demo, started: list[psutil.Process]) -> None:
     """See that what was started has ended, and that the directory is gone."""
     assert [process for process in started if is_alive(process)] == [], demo.said
@@ -156,7 +164,7 @@ def test_whoever_ends_it_early_finds_nothing_left(start: Start, number: signal.S
     demo = start(PROGRAM)
     demo.wait_for("✓ the tunnel is up")
     started = demo.started()
-    [home] = {process.environ()["HOME"] for process in started if process.name() == "haproxy"}
+    home = home_of(started)
     demo.process.send_signal(number)
     assert demo.end() == 130
     assert demo.said.endswith("\nended; nothing is left of it\n")
@@ -169,7 +177,7 @@ def test_a_killed_demo_leaves_no_process(start: Start) -> None:
     demo = start(PROGRAM)
     demo.wait_for("✓ PostgreSQL answers")
     started = demo.started()
-    [home] = {process.environ()["HOME"] for process in started if process.name() == "ssh"}
+    home = home_of(started)
     demo.process.kill()
     wait_until(lambda: not any(map(is_alive, started)), what="the end of all that was started")
     assert PLACE.fullmatch(home)
