@@ -111,7 +111,7 @@ def _gateway(figures: Figures) -> Iterator[Metric]:
         registrations.add_metric([state], number)
     yield registrations
     yield _gauge("ground2cloud_elements", "Element keys in force.", figures.elements)
-    yield _gauge("ground2cloud_dials_waiting", "Agents told when to dial.", figures.waiting)
+    yield _gauge("ground2cloud_dials_waiting", "Agents that dial or wait to.", figures.waiting)
     claims = CounterMetricFamily("ground2cloud_claims", "Claims by outcome.", labels=["outcome"])
     for outcome, number in sorted(figures.claims.items()):
         claims.add_metric([outcome], number)
