@@ -213,8 +213,13 @@ def test_an_account_without_a_shell_is_served_without_a_session_and_remembered(
     sshd.set_key_options(f'restrict,port-forwarding,command="{command}"')
     agent.start()
     agent.wait_ready()
-    wait_until(lambda: agent.status().lanes[0].session == "none", what="the fallback to -N")
-    wait_until(lambda: answers(remote_port), what="the tunnel")
+
+    def fell_back() -> bool:
+        lane = agent.status().lanes[0]
+        return (lane.session, lane.state) == ("none", "ready")
+
+    wait_until(fell_back, what="the fallback to -N")
+    assert answers(remote_port)
     before = agent.log_text().count("lane 1 ready")
     agent.stop()
     agent.start()
