@@ -318,7 +318,7 @@ def test_an_unregistered_agent_is_gone(gateway: GatewayLab, http_app: HttpApp) -
         until(gateway, agent, key, 200)
         assert agent.client.unregister().registration == agent.id
         lane.wait(timeout=5)
-    assert ask(gateway, agent, key).status == 404
+    until(gateway, agent, key, 404)  # the router is told a moment later
     with pytest.raises(RefusedError) as refused:
         agent.client.unregister()
     assert refused.value.slug == Slug.UNAUTHORIZED
@@ -346,9 +346,14 @@ def test_killed_programs_come_back(gateway: GatewayLab, http_app: HttpApp) -> No
     key = element(gateway, str(agent.id))
     with agent.lane({"web": http_app.port}):
         until(gateway, agent, key, 200)
-        for child in gateway.status().children:
-            assert child.pid is not None
-            os.kill(child.pid, signal.SIGKILL)
+        killed = {child.pid for child in gateway.status().children}
+        for pid in killed:
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        wait_until(
+            lambda: killed.isdisjoint(child.pid for child in gateway.status().children),
+            what="their ends noticed",
+        )
         gateway.wait_ready()
         assert until(gateway, agent, key, 200), "the lane outlived its listener"
         again = gateway.register(WEB)

@@ -14,7 +14,7 @@ from tests.lab.gateway import GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.ordinary import NAME, NUMBER, as_root_of_all
 from tests.lab.ports import free_port
-from tests.lab.processes import descendants
+from tests.lab.processes import descendants, for_each
 from tests.lab.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root starts")
@@ -79,7 +79,23 @@ def status_of(process: psutil.Process) -> dict[str, list[str]]:
 def processes(gateway: GatewayLab) -> list[psutil.Process]:
     """All processes of a gateway with a lane; none as long as some are missing."""
     found = [psutil.Process(gateway.pid), *descendants(gateway.pid)]
-    return found if {"sshd", "haproxy", "cat"} <= {each.name() for each in found} else []
+    names: set[str] = set()
+    for_each(found, lambda process: names.add(process.name()))
+    return found if {"sshd", "haproxy", "cat"} <= names else []
+
+
+def facts(gateway: GatewayLab) -> list[dict[str, list[str]]]:
+    """What the kernel says of all of them, the gateway first; an OSError if one ends meanwhile."""
+    return [status_of(process) for process in processes(gateway)]
+
+
+def stats(gateway: GatewayLab) -> dict[Path, os.stat_result]:
+    """All that it has made; an OSError if some of it, such as a new file, is gone meanwhile."""
+    return {
+        path: path.lstat()
+        for name in ("state", "run", "logs")
+        for path in (gateway.directory / name, *(gateway.directory / name).rglob("*"))
+    }
 
 
 @pytest.mark.parametrize(
@@ -95,23 +111,17 @@ def test_every_process_is_the_accounts_and_has_no_right_but_low_ports(
     route = {"Ground2Cloud_Route": f"{agent.id}/web", "Ground2Cloud_Key": key}
     with agent.lane({"web": http_app.port}):
         wait_until(lambda: gateway.request(**route).status == 200, what="the application")
-        everyone = wait_until(lambda: processes(gateway), what="all processes, also the lane's")
-        for process in everyone:
-            said = status_of(process)
+        everyone = wait_until(lambda: facts(gateway), what="all processes, also the lane's")
+        for said in everyone:
             assert said["Uid"] == said["Gid"] == [str(NUMBER)] * 4
             assert said["Groups"] == [str(NUMBER)]
             assert said["NoNewPrivs"] == ["1"]
             for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-                assert int(said[name][0], 16) & ~rights == 0, f"{process.name()}: {name}"
-        assert int(status_of(everyone[0])["CapEff"][0], 16) == rights
-    files = [
-        path
-        for name in ("state", "run", "logs")
-        for path in (gateway.directory / name, *(gateway.directory / name).rglob("*"))
-    ]
+                assert int(said[name][0], 16) & ~rights == 0, f"{said['Name']}: {name}"
+        assert int(everyone[0]["CapEff"][0], 16) == rights
+    files = wait_until(lambda: stats(gateway), what="a look at all files")
     assert len(files) > 20
-    for path in files:
-        found = path.lstat()
+    for path, found in files.items():
         assert (found.st_uid, found.st_gid) == (NUMBER, NUMBER), path
         assert found.st_mode & 0o022 == 0, path
     assert gateway.config.stat().st_uid == 0

@@ -113,7 +113,9 @@ def plays(demo: Demo) -> str:
     """Follow a demo to its end, and see that all of it was shown and nothing is left."""
     demo.wait_for("401 no-key")
     started = demo.started()
-    assert {"sshd", "haproxy", "ssh", "postgres"} <= {process.name() for process in started}
+    names: set[str] = set()
+    for_each(started, lambda process: names.add(process.name()))
+    assert {"sshd", "haproxy", "ssh", "postgres"} <= names
     assert demo.end() == 0, demo.said
     said, position = demo.said, 0
     for beat in BEATS:

@@ -16,7 +16,7 @@ from ground2cloud.cli import main
 from ground2cloud.config.join import decode, encode
 from ground2cloud.config.model import Kind
 from ground2cloud.core.clock import wall
-from ground2cloud.registry.records import Invite
+from ground2cloud.registry.records import Invite, Registration
 from tests.lab.gateway import LabAgent, public
 from tests.lab.joined import Application, unregistered
 from tests.lab.liar import NAMES, http, lying, saying
@@ -57,11 +57,17 @@ def send(place: Place, method: str, path: str, token: str, body: object = None) 
 @pytest.fixture
 def hostile(place: Place) -> Iterator[LabAgent]:
     """A registered agent that means harm; in the end the victim has noticed nothing."""
-    before = place.registry.registration(place.victim.id)
+    before = known(place)
     yield place.gateway.register(WEB)
-    assert replace(place.registry.registration(place.victim.id), seen_at=before.seen_at) == before
+    assert known(place) == before
     assert place.call().status == 200
     assert len(place.gateway.agent(place.victim.id).lanes) == 1
+
+
+def known(place: Place) -> Registration:
+    """What stands in the registry of the victim, without what the gateway notes now and then."""
+    found = place.registry.registration(place.victim.id)
+    return replace(found, seen_at=None, version=None, address=None, last_error=None)
 
 
 def refused(slug: Slug, answer: Answer) -> None:

@@ -266,7 +266,7 @@ async def test_sessions_outlive_the_listener_and_are_known_again(
     client = await gateway.lane(1001, LOCAL, {port: http_app.port})
     (session,) = gateway.sessions.of(1001)
     os.kill(gateway.pid, signal.SIGKILL)
-    await eventually(lambda: len(gateway.transitions) > 2, what="the supervisor sees it")
+    await eventually(lambda: gateway.reasons() >= {"killed"}, what="the supervisor sees it")
     await gateway.ready()
     assert client.process.poll() is None
     gateway.new_record()

@@ -191,7 +191,6 @@ async def test_a_kept_connection_carries_many_requests(
     trace = TraceConfig()
     trace.on_connection_create_end.append(count)
     base = f"http://127.0.0.1:{scene.gateway.http_port}"
-    app.peers.clear()
     async with ClientSession(
         base, connector=TCPConnector(limit=1), trace_configs=[trace]
     ) as caller:
@@ -201,7 +200,8 @@ async def test_a_kept_connection_carries_many_requests(
                 assert "Ground2Cloud-Key" not in seen
                 assert seen["X-Forwarded-For"] == "127.0.0.1"
     assert opened == 1
-    assert len(app.peers) == 1, "nor is a connection opened for each beyond the router"
+    peers = {app.peers[f"/number/{number}"] for number in range(200)}
+    assert len(peers) == 1, "nor is a connection opened for each beyond the router"
 
 
 async def test_a_websocket_carries_frames_of_every_size_both_ways(
@@ -385,5 +385,9 @@ def assert_back(scene: Joined) -> None:
 
 def assert_little_memory(scene: Joined) -> None:
     for pid in (scene.gateway.pid, scene.agent.pid):
+        sizes: dict[psutil.Process, int] = {}
         for process in (psutil.Process(pid), *descendants(pid)):
-            assert process.memory_info().rss < MEMORY, process
+            with contextlib.suppress(psutil.NoSuchProcess):
+                sizes[process] = process.memory_info().rss
+        assert len(sizes) > 1
+        assert max(sizes.values()) < MEMORY, sizes

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.web.messages import RegistrationStatus
 from tests.e2e.registered import (
     Make,
     answers,
@@ -85,9 +86,9 @@ def test_a_service_that_is_added_gets_a_port_and_disturbs_no_other(
     (ssh,) = agent.ssh_pids()
     edit(agent.config, lambda tables: tables["service"].append(one(http_app, "second")))
     wait_until(lambda: len(identity(agent)["service"]) == 2, what="a port for it")
-    agent.wait_ready()
+    wait_until(lambda: len(agent.status().lanes) == 2, what="a lane for it")
+    status = agent.wait_ready()
     second = port_of(agent, "second")
-    status = agent.status()
     places = {each.name: each.remote for each in status.services}
     assert places == {"first": f"{SLOTS[0]}:{first}", "second": f"{SLOTS[1]}:{second}"}
     assert answers(first)
@@ -193,9 +194,12 @@ def test_heartbeats_tell_how_it_is_and_measure_the_clocks(
     wait_until(told, what="a heartbeat that says all is well")
     last = gateway.members[1001].beats[-1]
     assert last.lanes[0].slot == SLOTS[0]
-    found = agent.status().registration
-    assert found is not None
-    assert found.light.state == "up"
+
+    def answered() -> RegistrationStatus | None:
+        found = agent.status().registration
+        return found if found is not None and found.light.state == "up" else None
+
+    found = wait_until(answered, what="the answer has come")
     assert found.clock_skew is not None
     assert abs(found.clock_skew) < 2
     assert "clock here" in cli(agent, "status").stdout

@@ -38,7 +38,7 @@ class WebApp:
     Attributes:
         port: where it listens.
         paths: of the requests that have arrived.
-        peers: where they came from: one for each connection.
+        peers: where they came from, by their path: another for each connection.
         closes: close codes of the WebSockets that have ended.
     """
 
@@ -46,7 +46,7 @@ class WebApp:
         self.port = free_port()
         self.closes: list[int | None] = []
         self.paths: list[str] = []
-        self.peers: set[object] = set()
+        self.peers: dict[str, object] = {}
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -81,7 +81,7 @@ class WebApp:
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.paths.append(request.path)
         assert request.transport is not None
-        self.peers.add(request.transport.get_extra_info("peername"))
+        self.peers[request.path] = request.transport.get_extra_info("peername")
         try:
             return await handler(request)
         except ConnectionError:  # the caller has gone, or the lane

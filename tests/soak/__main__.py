@@ -117,10 +117,15 @@ class Soak:
             before = getattr(warm, name)
             more = self._excess(lambda now, n=name, b=before: getattr(now, n) - b)
             self.checks.check(more <= 0, f"{more} {name} more than after the warm-up ({before})")
-        self._excess(lambda now: len(now.files - warm.files))
-        now = footprint(self.world)
-        left = sorted(now.files - warm.files)
+        left: list[str] = []
+
+        def more_files(now: Footprint) -> int:
+            left[:] = sorted(now.files - warm.files)
+            return len(left)
+
+        self._excess(more_files)
         self.checks.check(not left, f"files that were not there after the warm-up: {left}")
+        now = footprint(self.world)
         print(f"at the end:        {now}", flush=True)
         grown = growth([one.rss for one in self.samples])
         print(f"memory: {grown / 1e6:+.1f} MB over {len(self.samples)} rounds", flush=True)

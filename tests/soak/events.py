@@ -3,6 +3,7 @@
 `GENTLE` events must leave the connections of the service `stable` alive; `ROUGH` ones need not.
 """
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -18,7 +19,11 @@ Event = Callable[[World], str]
 
 
 def _ssh(world: World) -> list[psutil.Process]:
-    return [psutil.Process(pid) for pid in world.agent.ssh_pids()]
+    found = []
+    for pid in world.agent.ssh_pids():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 # What happens to processes --------------------------------------------------------------------
