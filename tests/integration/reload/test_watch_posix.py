@@ -44,12 +44,15 @@ async def test_a_slow_writer_is_noticed_once_and_after_its_end(
     """The pauses are longer than the debounce: only "closed" tells the end."""
     watcher.start(config)
     writer = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SLOW_WRITER, config, "w", stdout=subprocess.PIPE
+        *(sys.executable, "-c", SLOW_WRITER, config, "w"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
-    while writer.returncode is None:
-        assert watcher.calls == []
-        await asyncio.sleep(0.05)
+    assert writer.stdout is not None
+    assert await writer.stdout.readline() == b"written\n"
+    assert watcher.calls == []
     ended = time.monotonic()
+    await writer.communicate(b"end\n")
     assert await watcher.calls_until_now(config) == ["agent.toml"]
     assert time.monotonic() - ended < 4
 
@@ -60,9 +63,11 @@ async def test_a_slow_writer_of_a_new_file_is_noticed_once_and_after_its_end(
     config.unlink()
     watcher.start(config)
     writer = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SLOW_WRITER, config, "x", stdout=subprocess.PIPE
+        *(sys.executable, "-c", SLOW_WRITER, config, "x"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
-    await writer.wait()
+    await writer.communicate(b"end\n")
     assert await watcher.calls_until_now(config) == ["agent.toml"]
 
 
@@ -73,7 +78,9 @@ with open(sys.argv[1], sys.argv[2]) as file:
         time.sleep(0.45)
         file.write(f"line{number} = {number}\\n")
         file.flush()
-os._exit(0)  # the end of the process is the end of the writing, whoever measures coverage
+    print("written", flush=True)
+    sys.stdin.readline()
+    os._exit(0)  # the end of the process is the end of the writing, whoever measures coverage
 """
 
 
