@@ -1,5 +1,6 @@
 """A tiny HTTP application for the far end of a tunnel: HTTP/1.1, one thread a connection."""
 
+import contextlib
 import hashlib
 import http.server
 import socket
@@ -94,8 +95,9 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def close_connections(self) -> None:
         for connection in tuple(self.open_connections):
-            # The thread that reads it sees the end and closes it.
-            connection.shutdown(socket.SHUT_RDWR)
+            # The thread that reads it sees the end and closes it; or has done so by now.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_: object) -> None:
         """A client that went away is everyday here."""
