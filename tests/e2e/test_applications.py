@@ -112,7 +112,11 @@ class StrictMariaDb(MariaDb):
     """
 
     def __init__(self) -> None:
-        super().__init__("--max-connect-errors=3", "--performance-schema=ON")
+        super().__init__(
+            "--max-connect-errors=3",
+            "--performance-schema=ON",
+            "--innodb-buffer-pool-load-at-startup=OFF",  # its end is told in the log at any time
+        )
         self._options += tuple(
             f"--ssl-{word}={self.directory}/data/server.{ending}"
             for word, ending in (("cert", "crt"), ("key", "key"))
@@ -177,6 +181,8 @@ def strict_mariadb() -> Iterator[StrictMariaDb]:
 @pytest.fixture
 def strict(strict_mariadb: StrictMariaDb) -> Iterator[StrictMariaDb]:
     """The same server for all tests, without memory of the one before."""
+    alone = "only this client connected: whoever is broken off is counted and logged by then"
+    wait_until(lambda: strict_mariadb.counter("Threads_connected") == 1, what=alone)
     strict_mariadb.query("FLUSH HOSTS; FLUSH STATUS")
     yield strict_mariadb
     strict_mariadb.query("DROP USER IF EXISTS ground2cloud_check")
@@ -265,8 +271,8 @@ async def test_a_full_server_is_told_in_its_own_words(strict: StrictMariaDb) -> 
                 idle.enter_context(socket.create_connection((strict.host, strict.port)))
             answer = await check(Kind.MYSQL, strict.port)
     finally:
-        await eventually(lambda: strict.query("SELECT 1"), what="a free connection")
-        strict.query(f"SET GLOBAL max_connections = {limit}")
+        again = f"SET GLOBAL max_connections = {limit}; SELECT 1"
+        await eventually(lambda: strict.query(again), what="a free connection")
     assert (answer.ok, answer.detail) == (False, "refuses: Too many connections (1040)")
 
 

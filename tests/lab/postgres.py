@@ -30,6 +30,7 @@ class Postgres(ThrowawayServer):
             "full_page_writes": "off",
             "synchronous_commit": "off",
             "shared_buffers": "16MB",
+            "log_checkpoints": "off",  # they come by the clock, into a log that tests compare
             **settings,
         }
 

@@ -15,13 +15,12 @@ CHUNK = 64 * 1024
 class Relay(socketserver.ThreadingTCPServer):
     """Passes every connection on to 127.0.0.1:`target`; use it as a context manager.
 
+    Its end waits for the end of every connection, so that none comes to its target later.
+
     Attributes:
         port: where it listens, on 127.0.0.1.
         target, source: the port it connects to, and the address it comes from.
     """
-
-    daemon_threads = True
-    block_on_close = False
 
     def __init__(self, target: int, source: str = "127.0.0.2") -> None:
         super().__init__(("127.0.0.1", 0), _Pair)
