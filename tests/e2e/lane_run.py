@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ground2cloud.config.model import Gateway, Ssh
 from ground2cloud.core.lines import Lines
-from ground2cloud.core.spawn import spawn
+from ground2cloud.core.spawn import Child, spawn
 from ground2cloud.core.spec import Outcome, Verdict
 from ground2cloud.openssh import jump, system
 from ground2cloud.openssh.forward import Forward
@@ -70,7 +70,7 @@ class LaneRun:
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: Child,
         observer: LaneObserver,
         config_file: Path,
         unserved: list[int | None],
@@ -111,6 +111,7 @@ class LaneRun:
             self.process.kill()
         await self.process.wait()
         await self._words
+        self.process.close()
 
     async def _read(self) -> None:
         assert self.process.stderr is not None

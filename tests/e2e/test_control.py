@@ -12,6 +12,7 @@ from ground2cloud.openssh import control
 from tests.e2e.lane_run import LaneRun, Setup, a_forward, running, to
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
+from tests.lab.ports import free_port
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import http_get, wait_until
 
@@ -79,8 +80,8 @@ async def test_after_a_failed_forward_the_port_leads_to_the_old_target(
     lane: tuple[LaneRun, Path], http_app: HttpApp
 ) -> None:
     """Why a connection has to be replaced then; an OpenSSH that mends this makes it fail."""
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         assert not await control.forward(lane[1], a_forward(port))
     assert await control.forward(lane[1], a_forward(port, http_app.port))
     with socket.create_connection(("127.0.0.1", port)) as client:
@@ -176,7 +177,8 @@ async def test_the_socket_of_a_killed_ssh_is_cleared_away(
         assert path.is_socket(), "killed: it is still there"
         control.remove_stale(path)
         control.remove_stale(path)
-        async with running(setup) as run:
+        # Not the port of before: the killed one's sshd may still have it.
+        async with running(dataclasses.replace(setup, forwards=(a_forward(),))) as run:
             await run.ready()
             assert await control.forward(path, a_forward())
 

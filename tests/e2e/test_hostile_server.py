@@ -70,6 +70,8 @@ async def test_a_session_that_writes_whatever_it_likes(tmp_path: Path) -> None:
         async with running(lane_to(sshd, forward, session=True)) as lane:
             await lane.ready()
             await eventually(lambda: any("xxxx" in line for line in lane.lines), what="it speaks")
+            # What a killed sshd leaves unread makes its end a reset.
+            await lane.settled()
             assert max(map(len, lane.observer.last_lines)) <= 500
             assert sshd.kill_sessions()
             verdict = await lane.verdict()
@@ -107,6 +109,7 @@ async def test_an_ssh_without_tags_is_understood_too(sshd: ThrowawaySshd) -> Non
     old = SshProgram(program.path, (8, 1), program.text)
     async with running(lane_to(sshd, a_forward(), program=old, session=True)) as lane:
         await lane.ready()
+        await lane.settled()
         assert sshd.kill_sessions()
         assert (await lane.verdict()).reason == "server-closed"
     sshd.set_key_options("restrict")

@@ -273,6 +273,7 @@ async def test_a_server_that_allows_no_sessions() -> None:
 async def test_a_server_that_ends_the_connection(sshd: ThrowawaySshd) -> None:
     async with running(a_good(sshd, session=True)) as lane:
         await lane.ready()
+        await lane.settled()  # what a killed sshd leaves unread makes its end a reset
         assert sshd.kill_sessions()
         check(await lane.verdict(), "server-closed", TRANSIENT, sshd.host)
 
