@@ -1,9 +1,11 @@
 """The main job: one TOML file, one program, and the gateway's port reaches the application."""
 
+import errno
 import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +26,11 @@ def answers(port: int) -> bool:
     return http_get(port).startswith("hello")
 
 
+def refuses(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
 def test_a_request_reaches_the_application_through_the_tunnel(
     agent: Agent, remote_port: int, http_app: HttpApp
 ) -> None:
@@ -37,6 +44,7 @@ def test_a_request_reaches_the_application_through_the_tunnel(
 
 
 def test_all_four_lights_tell_the_truth(agent: Agent) -> None:
+    began = time.monotonic()
     agent.start()
     agent.wait_ready()
 
@@ -52,7 +60,7 @@ def test_all_four_lights_tell_the_truth(agent: Agent) -> None:
     assert "200" in lights.application.detail
     lane = status.lanes[0]
     assert lane.round_trip is not None
-    assert 0 < lane.round_trip < 1
+    assert 0 < lane.round_trip < time.monotonic() - began
     assert lane.pid in agent.ssh_pids()
     assert lane.memory is not None
     assert lane.memory > 1_000_000
@@ -93,7 +101,7 @@ def test_an_ssh_that_somebody_else_stops_politely_comes_back_too(
     agent.start()
     agent.wait_ready()
     os.kill(agent.ssh_pids()[0], signal.SIGTERM)
-    wait_until(lambda: agent.status().lanes[0].restarts == 1, what="a restart")
+    wait_until(lambda: agent.status().lanes[0].restarts >= 1, what="a restart")
     wait_until(lambda: answers(remote_port), what="the tunnel back")
 
 
@@ -172,6 +180,7 @@ def test_a_denied_key_blocks_and_a_request_to_reload_tries_again(
     sshd.revoke()
     agent.start()
     wait_until(lambda: "lane 1 blocked" in agent.log_text(), what="the block told")
+    wait_until(agent.status, what="the local API")
     assert agent.cli("status").returncode == 1
     sshd.set_key_options("")
     again(agent)
@@ -294,8 +303,7 @@ def test_ctrl_c_ends_it_as_a_service_manager_does(agent: Agent, remote_port: int
     agent.start()
     agent.wait_ready()
     agent.stop(by=signal.SIGINT)
-    with pytest.raises(ConnectionRefusedError):
-        http_get(remote_port)
+    wait_until(lambda: refuses(remote_port), what="the port closed, once sshd has heard of the end")
     assert agent.log_text().endswith("INFO  stopped\n")
 
 
