@@ -5,34 +5,28 @@ What Wine can't show is in docs/install-windows.md, with a checklist for a real 
 
 import os
 import re
-import shutil
 import signal
-import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import tomli_w
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 from ground2cloud.errors import EXIT_CONFIG, EXIT_FAILURE
 from ground2cloud.service.access import ADMINISTRATORS, SYSTEM, service_sid
-from tests.lab.gateway import GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import wait_until
 from tests.services.lab.windows import HOME, SERVICE, WindowsSite
-from tests.services.lab.wine import CHECKOUT, NSSM, PYTHON, SSH, Wine
+from tests.services.lab.wine import CHECKOUT, NSSM, PYTHON, Wine
 from tests.services.wine_cannot import CANNOT, GATEWAY, POSIX
 
 pytestmark = [pytest.mark.lane("nssm"), pytest.mark.timeout(300)]
 
 FILES = CHECKOUT / "service_wrappers" / "windows"
-REGISTERED = "C:\\registered"
 STOP_WITHIN = 15.0
 CTRL_BREAK_EVENT, CTRL_LOGOFF_EVENT = 1, 5
 SERVICE_SPECIFIC_ERROR = 1066
@@ -96,56 +90,6 @@ def test_install_sets_what_the_golden_file_has(served: WindowsSite, said: str) -
     exits = [served.wine.nssm("get", SERVICE, "AppExit", code).strip() for code in ("0", "78")]
     assert exits == ["Restart", "Exit"]  # `nssm dump` shows the first of them twice
     assert served.dump() == (FILES / "nssm.dump").read_text("utf-8")
-
-
-def write_registered(wine: Wine, app: HttpApp) -> None:
-    """Write the file of an agent that is no service, and has everything in one directory."""
-    home = wine.path(REGISTERED)
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir()
-    tables = {
-        "ssh": {"program": SSH},
-        "api": {"listen": "127.0.0.1:0"},
-        "log": {"file": f"{REGISTERED}\\agent.log"},
-        "paths": {"state": f"{REGISTERED}\\state", "run": f"{REGISTERED}\\run"},
-        "service": [{"name": "app", "kind": "http", "host": "127.0.0.1", "port": app.port}],
-    }
-    (home / "agent.toml").write_text(tomli_w.dumps(tables), "utf-8")
-
-
-def test_a_registered_agent_lives_with_its_gateway(wine: Wine, short_dir: Path) -> None:
-    """Joins with one line, is reached through the router, changes its key, and leaves."""
-    config = f"{REGISTERED}\\agent.toml"
-    with GatewayLab(short_dir) as gateway, HttpApp() as app:
-        write_registered(wine, app)
-        wine.calls()
-
-        def told(command: str, *arguments: str) -> str:
-            code, said = wine.ground2cloud(command, "--config", config, *arguments)
-            assert code == 0, said
-            return said
-
-        assert "registered as 1001" in told("register", gateway.do("invite"))
-        keys = [call[1] for call in wine.calls() if call[0] == "icacls" and "/grant:r" in call]
-        assert f"{REGISTERED}\\state\\id_ed25519" in keys
-        running = threading.Thread(target=wine.ground2cloud, args=("run", "--config", config))
-        running.start()
-        try:
-            caller = {"Ground2Cloud_Route": "1001/app", "Ground2Cloud_Key": gateway.element(1001)}
-            wait_until(lambda: gateway.request(**caller).status == 200, timeout=60, what="200")
-            wait_until(lambda: gateway.agent(1001).version, timeout=30, what="a heartbeat")
-            before = gateway.agent(1001)
-            assert (before.state, len(before.lanes)) == ("active", 1)
-            assert "id_ed25519-2" in told("rotate-key")
-            wait_until(lambda: '"key-proven"' in gateway.audit(), timeout=60, what="the new key")
-            wait_until(
-                lambda: gateway.request(**caller).status == 200, timeout=60, what="200 again"
-            )
-            told("unregister")
-            assert gateway.agents() == ()
-        finally:
-            told("stop")
-            running.join()
 
 
 def test_account_recovery_and_access_are_asked_of_windows(served: WindowsSite) -> None:

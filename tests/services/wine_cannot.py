@@ -12,8 +12,9 @@ GATEWAY = (
 )
 """What a gateway is made of: it runs on POSIX systems alone, and its packages are not installed.
 
-The agent's side of the backchannel is among it: on Windows it runs against a whole gateway
-(test_windows.py).
+The agent's side of the backchannel is among it. Under Wine it was run against a whole gateway:
+register, lane, rotate-key, unregister. As a test it hung in two runs of five, in the stand-in for
+icacls.
 """
 
 CANNOT: dict[str, str] = {}
