@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ground2cloud.web.client import ApiClient
 from tests.lab.agent import Agent, service
 from tests.lab.editing import edit
 from tests.lab.httpapp import HttpApp
@@ -208,6 +209,20 @@ def test_a_broken_edit_is_reported_and_the_running_configuration_stays(
     agent.config.write_text(good)
     wait_until(lambda: not agent.status().problems, what="the problem gone")
     assert agent.cli("reload").returncode == 0
+
+
+def test_what_is_mended_before_it_settled_is_no_problem(
+    make_agent: Make, http_app: HttpApp
+) -> None:
+    """A reload reads what is broken before the watch looks; then the file is again as it was."""
+    agent = started(make_agent([service(http_app.port, free_port())]))
+    good = agent.config.read_text()
+    client = ApiClient.from_run_dir(agent.config.parent / "run")
+    for _ in range(3):
+        agent.config.write_text(good + "\n[nonsense]\n")
+        assert client.reload().problems
+        agent.config.write_text(good)
+        wait_until(lambda: not agent.status().problems, what="the problem gone")
 
 
 def test_a_removed_file_is_no_reason_to_stop(make_agent: Make, http_app: HttpApp) -> None:

@@ -87,6 +87,15 @@ class FileWatch:
         for path in wanted:
             self._known[path] = kept[path] if path in kept else self._fingerprint(path)
 
+    def reading(self, path: Path) -> None:
+        """Hear that a file is read now: a call follows when it is other than at this moment.
+
+        Who is called may read later, or somebody unasked, and find what is mended before it has
+        settled: without this the mended file would be the one that was called for, and no change.
+        """
+        if path in self._known:
+            self._known[path] = self._fingerprint(path)
+
     def close(self) -> None:
         """Stop watching: no call follows, no thread is left; takes half a second at most."""
         for timer in (self._due, self._poll):

@@ -183,6 +183,7 @@ class Agent:
         A lane that waits tries again: what was in its way may have been mended on the gateway.
         """
         async with self._changing:
+            self._watch.reading(self._path)
             try:
                 config = load_agent(self._path)
             except ConfigError as error:

@@ -81,6 +81,17 @@ async def test_a_change_taken_back_before_it_settled_calls_no_one(
     assert await watcher.calls_until_now() == []
 
 
+async def test_what_was_read_before_it_was_taken_back_is_a_change(
+    make_watcher: Callable[..., Watcher], config: Path
+) -> None:
+    watcher = make_watcher(poll=3600.0, debounce=2.5)
+    watcher.start(config)
+    config.write_text("one = 2\n")
+    watcher.watch.reading(config)
+    config.write_text("one = 1\n")
+    assert await watcher.calls_until_now(config) == ["agent.toml"]
+
+
 async def test_a_file_that_goes_and_comes_back_the_same_calls_no_one(
     make_watcher: Callable[..., Watcher], config: Path
 ) -> None:

@@ -206,6 +206,7 @@ class Gateway:
             self._certificates,
             self._book.registry,
             self._owner,
+            self._watch,
         )
         self._live = LiveConfiguration(self._path, config, places, identity, parts)
         await self._doorkeeper.begin()
@@ -268,8 +269,7 @@ class Gateway:
 
         Refused where the next run would fail, or not find the lanes that it is to keep.
         """
-        refusal = anew.refusal(self._path, self._config, self._places)
-        if refusal is not None:
+        if refusal := anew.refusal(self._path, self._config, self._places):
             return refusal
         self.begins_anew = True
         self._stopping.set()

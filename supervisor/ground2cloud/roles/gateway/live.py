@@ -24,6 +24,7 @@ from ground2cloud.openssh.sshd.child import NAME as SSHD
 from ground2cloud.openssh.sshd.child import SshdChild
 from ground2cloud.registry.store import Registry
 from ground2cloud.reload.gateway_diff import GatewayChanges, gateway_diff, merged
+from ground2cloud.reload.watch import FileWatch
 from ground2cloud.roles.gateway import foundation, ports
 from ground2cloud.roles.gateway.desk import GatewayDesk
 from ground2cloud.roles.gateway.doors import Doors
@@ -57,6 +58,7 @@ class Parts:
     certificates: Certificates
     registry: Registry
     owner: Owner
+    watch: FileWatch
 
 
 class _RefusedError(Exception):
@@ -114,6 +116,7 @@ class LiveConfiguration:
     async def reload(self) -> Answer:
         """Load the file again and put in force what is different; keep what runs if it is bad."""
         async with self._changing:
+            self._parts.watch.reading(self._path)
             try:
                 new = load_gateway(self._path)
             except ConfigError as error:
