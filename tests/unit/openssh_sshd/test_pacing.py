@@ -132,6 +132,7 @@ def test_a_gateway_without_agents_forgets() -> None:
 
 def test_limits_follow_sshd_and_the_machine() -> None:
     assert pace_for(400, 2).at_once == 32
+    assert pace_for(400, 2).in_crowd == 16
     assert pace_for(10, 64).at_once == 5
     assert pace_for(1, 1).at_once == 2
     assert pace_for(400, 4).per_second == 2 * pace_for(400, 2).per_second

@@ -33,7 +33,7 @@ class Pace:
     """
 
     at_once: int = 32
-    in_crowd: int = 8
+    in_crowd: int = 16
     crowd: int = 8
     per_second: float = 20.0
     slowest: float = 5.0
@@ -47,7 +47,7 @@ class Pace:
 def pace_for(max_startups: int, processors: int) -> Pace:
     """Return limits for an sshd with this MaxStartups on a machine with so many processors."""
     at_once = max(2, min(max_startups // 2, 16 * processors))
-    return Pace(at_once, min(at_once, 4 * processors), per_second=10.0 * processors)
+    return Pace(at_once, min(at_once, 8 * processors), per_second=10.0 * processors)
 
 
 @dataclass(frozen=True, slots=True)
