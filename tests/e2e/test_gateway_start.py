@@ -221,6 +221,21 @@ def test_a_restart_that_could_not_be_is_refused(
     assert client.gateway().started_at == before.started_at
 
 
+def test_a_stop_in_the_middle_of_a_restart_is_a_stop(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    agent = gateway.register(WEB)
+    with agent.lane({"web": http_app.port}) as lane:
+        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
+        # With a lane, sshd's last words are waited for: it takes a second to begin anew.
+        assert GatewayClient.from_run_dir(gateway.directory / "run").restart().ok
+        gateway.stop()
+        lane.wait(timeout=5)
+    assert gateway.exit_code == 0
+
+
 def test_a_restart_that_fails_is_told_and_a_start_finds_the_lanes(
     gateway: GatewayLab, http_app: HttpApp
 ) -> None:

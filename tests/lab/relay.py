@@ -7,6 +7,7 @@ import contextlib
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from typing import Self, cast
 
 CHUNK = 64 * 1024
@@ -28,6 +29,11 @@ class Relay(socketserver.ThreadingTCPServer):
         self.source = source
         self.port = self.server_address[1]
 
+    def passes(self, said: bytes) -> bool:
+        """Tell whether this piece of what a client says goes on to the target."""
+        del said
+        return True
+
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -45,13 +51,16 @@ class _Pair(socketserver.BaseRequestHandler):
         with socket.create_connection(address, source_address=(relay.source, 0)) as far:
             back = threading.Thread(target=_pump, args=(far, near), daemon=True)
             back.start()
-            _pump(near, far)
+            _pump(near, far, relay.passes)
             back.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(
+    source: socket.socket, sink: socket.socket, passes: Callable[[bytes], bool] = bool
+) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(CHUNK):
-            sink.sendall(data)
+            if passes(data):
+                sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

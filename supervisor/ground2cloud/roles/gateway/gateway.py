@@ -106,7 +106,7 @@ class Gateway:
 
     async def live(self) -> None:
         """Start everything, wait for the request to stop, end everything."""
-        signals.listen(self._stopping.set, lambda: self._spawn(self.reload()))
+        signals.listen(self._stop, lambda: self._spawn(self.reload()))
         text = f"ground2cloud {__version__} gateway with {self._path} as {system.current()}"
         log(_log, logging.INFO, "started", text)
         for directory in (self._places.run, self._files.home, self._files.router):
@@ -159,6 +159,7 @@ class Gateway:
             # Lanes are sessions of sshd and outlive it; the next run finds them in the record.
             await self._supervisor.stop(SSHD)
             await self._supervisor.close()  # the router last: it is what callers miss
+        if self.begins_anew:  # still: whoever says stop meanwhile means it
             return
         # At the same time: sshd's last words are waited for, and its sessions have the pipe.
         await asyncio.gather(self._supervisor.close(), self._lanes.claims.end_all())
@@ -229,7 +230,7 @@ class Gateway:
             uptime=monotonic() - self._started,
             summary=report.summary(counts, children),
             children=children,
-            addresses=self._addresses(),
+            addresses=report.addresses(self._live.config, self._doors.metrics),
             counts=counts,
             elements=self._elements(),
             problems=tuple(each for each in self._problems() if each),
@@ -277,8 +278,12 @@ class Gateway:
 
     async def stop(self) -> Answer:
         """End the program."""
-        self._stopping.set()
+        self._stop()
         return Answer(ok=True)
+
+    def _stop(self) -> None:
+        self.begins_anew = False
+        self._stopping.set()
 
     async def _keep(self) -> None:
         """Do what is due, again and again, until cancelled."""
@@ -355,15 +360,6 @@ class Gateway:
     def _elements(self) -> int:
         return sum(each.revoked_at is None for each in self._book.elements)
 
-    def _addresses(self) -> dict[str, str]:
-        config = self._live.config
-        return {
-            "sshd": _places(config.ssh.listen, config.ssh.port),
-            "router": _places(config.router.listen, config.router.port),
-            "backchannel": _places(config.backchannel.listen, config.backchannel.port),
-            "metrics": self._doors.metrics,
-        }
-
     async def _reload_sshd(self) -> None:
         if SSHD in self._supervisor.names:  # before its start there is nothing to reload
             await self._supervisor.reload(SSHD)
@@ -394,7 +390,3 @@ class Gateway:
         task = asyncio.create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _places(hosts: tuple[str, ...], port: int) -> str:
-    return ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.core.clock import iso, iso_at, monotonic
 from ground2cloud.core.machine import Child
 from ground2cloud.core.run import Run
 from ground2cloud.core.states import State
 from ground2cloud.haproxy.reading import Usage
 from ground2cloud.haproxy.routes import route
+from ground2cloud.openssh.quoting import bracketed
 from ground2cloud.openssh.sshd.sessions import Session
 from ground2cloud.registry.records import Registration, ServicePort
 from ground2cloud.roles.gateway.listeners import Place
@@ -67,6 +69,20 @@ def agent_view(registration: Registration, seen: Seen) -> AgentView:
         clock_skew=report.skew if report is not None else None,
         rotating=registration.next_key is not None,
     )
+
+
+def addresses(config: GatewayConfig, metrics: str) -> dict[str, str]:
+    """Say where everything listens; `metrics` is where the figures are."""
+    return {
+        "sshd": _places(config.ssh.listen, config.ssh.port),
+        "router": _places(config.router.listen, config.router.port),
+        "backchannel": _places(config.backchannel.listen, config.backchannel.port),
+        "metrics": metrics,
+    }
+
+
+def _places(hosts: Iterable[str], port: int) -> str:
+    return ", ".join(f"{bracketed(host)}:{port}" for host in hosts)
 
 
 def state_of(

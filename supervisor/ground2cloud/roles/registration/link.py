@@ -156,6 +156,9 @@ class Link:
             )
             if turn.done():
                 turn.result()
+            elif not closed.done():
+                message = f"dialling on slot {slot} without a turn: none for {LONGEST_TURN:g} s"
+                log(_log, logging.WARNING, "claim-endless", message)
         except Ground2CloudError as error:
             self._silent = isinstance(error, SilentError)
             message = f"dialling without a claim of slot {slot}: {error.message}"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from ground2cloud.errors import Ground2CloudError
 from ground2cloud.rendering.atomic import make_private_directory
 from ground2cloud.roles.gateway.system.error import AccountError
 
@@ -98,12 +99,18 @@ def begin_anew(arguments: Iterable[str]) -> None:
     By the name under which it was started, which is what `ps` shows.
 
     Raises:
-        OSError: the program is not there any more.
+        Ground2CloudError: the program is not there any more.
     """
     script = shutil.which(sys.argv[0])
     by_name = script is not None and Path(script).name == _PROGRAM[-1]
     program = (os.path.abspath(script),) if by_name and script else _PROGRAM  # noqa: PTH100 - keeps symlinks
-    os.execv(program[0], [*program, *arguments])  # noqa: S606 - no shell is meant
+    try:
+        os.execv(program[0], [*program, *arguments])  # noqa: S606 - no shell is meant
+    except OSError as error:
+        raise Ground2CloudError(
+            f"{program[0]} can't be run anew: {error.strerror or error}",
+            "install it and start the gateway: its lanes are left as they are",
+        ) from None
 
 
 def command_as(
