@@ -45,7 +45,7 @@ async def test_all_is_well(sshd: ThrowawaySshd) -> None:
         await lane.ready()
         confirmed = [line for line in lane.lines if "remote forward success" in line]
         assert len(confirmed) == 2
-        assert lane.observer.failed_port is None
+        assert lane.observer.failed is None
 
 
 # Before it speaks ---------------------------------------------------------------------------------
@@ -230,7 +230,8 @@ async def test_a_port_that_is_taken_on_the_gateway(sshd: ThrowawaySshd) -> None:
         async with running(a_good(sshd, forwards=(a_forward(), a_forward(port)))) as lane:
             verdict = await lane.verdict()
     check(verdict, "port-taken", TRANSIENT, f"127.0.0.1:{port}", f"sport = :{port}")
-    assert lane.observer.failed_port == port
+    assert lane.observer.failed is not None
+    assert lane.observer.failed.port == port
     assert not lane.observer.ready
 
 
@@ -242,7 +243,7 @@ async def test_a_forward_that_the_key_does_not_allow(sshd: ThrowawaySshd, option
         verdict = await lane.verdict()
     wanted = f'port-forwarding,permitlisten="127.0.0.1:{forward.port}"'
     check(verdict, "forward-refused", PERMANENT, wanted)
-    assert lane.observer.failed_port == forward.port
+    assert lane.observer.failed == forward
 
 
 async def test_a_server_that_allows_no_forwards() -> None:

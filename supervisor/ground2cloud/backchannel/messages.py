@@ -33,6 +33,15 @@ Slot = Annotated[
         examples=["127.0.0.1"],
     ),
 ]
+ProbeAddress = Annotated[
+    str,
+    Meta(
+        pattern=rf"^127(\.(0|[1-9][0-9]?|1[0-9]{{2}}|2[0-4][0-9]|25[0-5])){{3}}{_END}",
+        max_length=15,
+        description="A loopback address of the gateway, for one slot of one registration.",
+        examples=["127.128.31.72"],
+    ),
+]
 PublicKey = Annotated[
     str,
     Meta(
@@ -198,16 +207,25 @@ class ClaimRequest(Message, frozen=True, kw_only=True):
     older_than: Wait = 0.0
 
 
+class ProbePlace(Message, frozen=True, kw_only=True):
+    """Where a lane may listen on the gateway beside its services, for probes to be sent down it."""
+
+    address: ProbeAddress
+    port: Port
+
+
 class ClaimAnswer(Message, frozen=True, kw_only=True):
     """What became of the holder: there was `none`, it was `ended`, or it is young and was `kept`.
 
     `dial_in` is how many seconds to wait before dialling, so that many agents don't come at once;
-    with `again`, before claiming once more instead: others are before this one.
+    with `again`, before claiming once more instead: others are before this one. `probe` is what
+    the lane forwards to the agent's responder; without it the path can't be proved.
     """
 
     holder: Literal["none", "ended", "kept"]
     dial_in: Wait
     again: bool = False
+    probe: ProbePlace | None = None
 
 
 class LaneReport(Message, frozen=True, kw_only=True):
@@ -262,14 +280,17 @@ class HeartbeatAnswer(Message, frozen=True, kw_only=True):
 
 
 class ProbeRequest(Message, frozen=True, kw_only=True):
-    """Send this down the lane of `slot`, to the agent's responder."""
+    """Send this down the lane of `slot`, to the agent's responder, which gives it back."""
 
     slot: Slot
     nonce: Annotated[str, Meta(pattern=f"^[A-Za-z0-9_-]{{8,64}}{_END}", max_length=64)]
 
 
 class ProbeAnswer(Message, frozen=True, kw_only=True):
-    """Whether the nonce came back, and in how many seconds."""
+    """Whether the nonce came back, and in how many seconds; `detail` says why it did not.
+
+    `not-supported` by a gateway that sends no probes for this registration.
+    """
 
     result: Literal["passed", "failed", "not-supported"]
     took: Seconds | None = None

@@ -54,7 +54,7 @@ class LaneObserver:
 
     Attributes:
         ready: whether every forward is confirmed.
-        failed_port: the port on the gateway that was not granted; None while there is none.
+        failed: the forward that was not granted; None while there is none.
         last_lines: ssh's last words but debugging, oldest first.
     """
 
@@ -66,7 +66,7 @@ class LaneObserver:
         tagged: bool,
         on_application_failure: ApplicationFailure | None = None,
     ) -> None:
-        self.failed_port: int | None = None
+        self.failed: Forward | None = None
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._forwards = tuple(forwards)
         self._missing = {forward.confirmation for forward in forwards}
@@ -109,7 +109,7 @@ class LaneObserver:
             row = TABLE[index]
             if self._counts(row, reasons):
                 match, line = self._told[index]
-                return judge(row, match, self._context, evidence=line, failed=self._failed())
+                return judge(row, match, self._context, evidence=line, failed=self.failed)
         last = self.last_lines[-1] if self.last_lines else ""
         return without_words(exit_code, self._context, ready=self.ready, last=last)
 
@@ -151,20 +151,18 @@ class LaneObserver:
         match = _CONFIRMED.fullmatch(words.text)
         failed = _FAILED.fullmatch(words.text)
         if failed is not None:
-            self.failed_port = int(failed[1])
+            self._note_failed([f for f in self._forwards if f.port == int(failed[1])])
         elif match is not None and words.debug and match[1] == "success":
             self._missing.discard(match[2])
             if self.ready:
                 self._told.clear()  # what was said on the way here explains no later end
         elif match is not None and words.debug:
-            port = self._port_of(match[2])
-            self.failed_port = port if port is not None else self.failed_port
+            self._note_failed([f for f in self._forwards if f.confirmation == match[2]])
 
-    def _port_of(self, confirmation: str) -> int | None:
-        return next((f.port for f in self._forwards if f.confirmation == confirmation), None)
-
-    def _failed(self) -> Forward | None:
-        return next((f for f in self._forwards if f.port == self.failed_port), None)
+    def _note_failed(self, could_be: Sequence[Forward]) -> None:
+        """Note which it is of those that a line may mean; the line before may have said it."""
+        if could_be and self.failed not in could_be:
+            self.failed = could_be[0]
 
 
 def _names(match: re.Match[str]) -> int:

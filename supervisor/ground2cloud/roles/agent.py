@@ -106,6 +106,7 @@ class Agent:
             lambda: heartbeat(self.status(), wall()),
             lambda: tuple((each.name, each.kind) for each in self._config.service),
             lambda: self._spawn(self._rejoin()),
+            lambda: self._fleet.probed,
         )
         # Its gateway hears at once of an application that is gone or there again.
         self._checks = Checks(self._member.news)
@@ -340,8 +341,8 @@ class Agent:
                 self._shop.sessions.remember(self._shop.server)
                 message = f"{self._gateway} allows no session beside the forwards: going on with -N"
                 log(_log, logging.INFO, "session-none", message, lane=lane.name)
-            port = lane.observer.failed_port if lane.observer is not None else None
-            asyncio.get_running_loop().call_soon(self._fleet.part, lane, verdict, port)
+            failed = lane.observer.failed if lane.observer is not None else None
+            asyncio.get_running_loop().call_soon(self._fleet.part, lane, verdict, failed)
         self._notifier.status(self._summary())
 
     def _on_process(self, name: str, pid: int) -> None:

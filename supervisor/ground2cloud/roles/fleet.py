@@ -17,6 +17,7 @@ from ground2cloud.core.spec import Verdict
 from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Supervisor
 from ground2cloud.logs.fields import log
+from ground2cloud.openssh.forward import Forward
 from ground2cloud.reload.diff import Changes, Edited
 from ground2cloud.roles.lane import Lane, Shop
 from ground2cloud.roles.narrate import title
@@ -49,6 +50,12 @@ class Fleet:
         moving = {State.STARTING, State.DRAINING}
         return any(self._supervisor.child(name).state in moving for name in self.lanes)
 
+    @property
+    def probed(self) -> tuple[str, ...]:
+        """The slots of the lanes that are up and whose paths can be proved."""
+        up = [lane for lane in self.lanes.values() if self._is_ready(lane)]
+        return tuple(lane.slot for lane in up if lane.slot is not None and lane.probe is not None)
+
     async def rebuild(self, services: tuple[Service, ...]) -> None:
         """Put all services on lane 1 and begin a new run of it."""
         for name in [name for name in self.lanes if name != "lane1" or not services]:
@@ -79,8 +86,15 @@ class Fleet:
         for lane in self.lanes.values():
             self._supervisor.respecify(lane.spec())
 
-    def part(self, lane: Lane, verdict: Verdict, port: int | None) -> None:
+    def part(self, lane: Lane, verdict: Verdict, failed: Forward | None) -> None:
         """Let a service go its own way whose port fails a lane that it shares."""
+        if failed is not None and failed == lane.probe:
+            lane.refused_probe = lane.probe
+            message = f"{title(lane.name)} goes on without probes: the gateway has no port for them"
+            log(_log, logging.WARNING, "probe-refused", message, lane=lane.name)
+            self._supervisor.changed(lane.name)
+            return
+        port = failed.port if failed is not None else None
         service = next((each for each in lane.services if each.remote_port == port), None)
         if service is None or len(lane.services) == 1 or not self._hurts(lane, verdict, port):
             return

@@ -44,8 +44,9 @@ START_GRACE = 30.0
 """Seconds beyond the connect timeout for authentication and forwards of a slow server."""
 
 
-async def _no_claim(_slot: str) -> None:
-    """A plain sshd knows no claims."""
+async def _no_claim(_slot: str) -> Forward | None:
+    """A plain sshd knows no claims, and sends no probes."""
+    return None
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Shop:
 
     `on_unserved` is called with the port of an application that ssh could not reach. For a
     registered agent `identity` says who it is, `way` which endpoint to dial, and `claim` waits
-    until a slot is free to take.
+    until a slot is free to take; it answers with the forward by which the path can be proved.
     """
 
     config: AgentConfig
@@ -63,7 +64,7 @@ class Shop:
     on_unserved: Callable[[int], None]
     identity: Identity | None = None
     way: Way = field(default_factory=Way)
-    claim: Callable[[str], Awaitable[None]] = _no_claim
+    claim: Callable[[str], Awaitable[Forward | None]] = _no_claim
     _ssh: SshProgram | None = None
     _asked: str = ""
 
@@ -154,8 +155,9 @@ class Lane:
     `poisoned` holds the remote ports that this connection must not forward again; `taken_since`
     when a port was first found taken; `confirmed_at` when the gateway confirmed a forward that was
     added to the living lane; `failed_at` when a run last ended without being asked to. Of the
-    newest run are `observer`, `heartbeat`, the endpoint it `dialled`, and the ports that it is
-    `permitted` since it logged in; None for any port.
+    newest run are `observer`, `heartbeat`, the endpoint it `dialled`, the ports that it is
+    `permitted` since it logged in (None for any port), and the `probe`, a forward of its own by
+    which the path is proved. `refused_probe` is one that the gateway did not grant.
     """
 
     name: str
@@ -171,6 +173,8 @@ class Lane:
     session: str = "unknown"
     dialled: Endpoint | None = None
     permitted: frozenset[int] | None = None
+    probe: Forward | None = None
+    refused_probe: Forward | None = None
     observer: LaneObserver | None = None
     heartbeat: Heartbeat | None = None
     _tagged: bool = False
@@ -178,8 +182,9 @@ class Lane:
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
-        """The services as ssh's forwards."""
-        return tuple(self._forward(service) for service in self.services)
+        """The services as ssh's forwards, and the probe."""
+        services = tuple(self._forward(service) for service in self.services)
+        return services if self.probe is None else (*services, self.probe)
 
     @property
     def slot(self) -> str | None:
@@ -273,7 +278,8 @@ class Lane:
         """Claim the slot; a lane with a name of its own (the doctor's) takes nothing away."""
         slot = slot_of(self.name, identity.slots)
         if self.name.startswith("lane"):
-            await self.shop.claim(slot)
+            probe = await self.shop.claim(slot)
+            self.probe = None if probe == self.refused_probe else probe
         self.dialled = self.shop.way.current
         self.permitted = frozenset(identity.ports.values())
 

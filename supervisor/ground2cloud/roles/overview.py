@@ -54,8 +54,15 @@ class Overview:
             child = self._supervisor.child(lane.name) if lane is not None else None
             run = self._supervisor.run_of(lane.name) if lane is not None else None
             check = self._checks.get(service.name)
+            slot = lane.slot if lane is not None else None
             statuses[service.name] = report.service_status(
-                service, lane, child, run, check, waits_for=self._waits_for(service)
+                service,
+                lane,
+                child,
+                run,
+                check,
+                proof=self._member.paths.of(slot) if slot is not None else None,
+                waits_for=self._waits_for(service),
             )
         return statuses
 

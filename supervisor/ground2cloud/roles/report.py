@@ -11,9 +11,11 @@ from ground2cloud.core.states import State
 from ground2cloud.core.usage import Usage
 from ground2cloud.roles.checks import Check
 from ground2cloud.roles.lane import Lane
+from ground2cloud.roles.registration.paths import Proof
 from ground2cloud.web.messages import LaneStatus, Light, Lights, ServiceStatus
 
 NO_PATH = Light("unknown", None, "nothing is sent down the whole path to prove it")
+UNPROVED = Light("unknown", None, "not proved yet")
 
 
 def lane_status(lane: Lane, child: Child, run: Run | None, usage: Usage | None) -> LaneStatus:
@@ -55,12 +57,13 @@ def service_status(
     run: Run | None,
     check: Check | None,
     *,
+    proof: Proof | None = None,
     waits_for: str = "",
 ) -> ServiceStatus:
     """What is known of a service now.
 
     `lane` is None for a paused one, and for one that can't have a lane because it `waits_for`
-    something.
+    something. `proof` is the newest of its lane's path.
     """
     ready = child is not None and child.state is State.READY
     state: Literal["up", "down", "paused"] = "up" if ready else "down"
@@ -75,7 +78,7 @@ def service_status(
         lights=Lights(
             ssh=_ssh_light(lane, child, run, idle),
             listener=_listener_light(service, lane, idle, ready=ready),
-            path=NO_PATH,
+            path=_path_light(lane, idle, proof, ready=ready),
             application=_application_light(check),
         ),
     )
@@ -105,6 +108,18 @@ def _listener_light(service: Service, lane: Lane | None, idle: str, *, ready: bo
     if ready:
         return Light("up", iso_at(lane.confirmed_at.get(service.name, lane.ready_at)))
     return Light("down", iso_at(lane.failed_at), "no forward without ssh")
+
+
+def _path_light(lane: Lane | None, idle: str, proof: Proof | None, *, ready: bool) -> Light:
+    if lane is None:
+        return Light("unknown", None, idle)
+    if not ready:
+        return Light("down", iso_at(lane.failed_at), "no path without ssh")
+    if lane.probe is None:
+        return NO_PATH
+    if proof is None or proof.at < (lane.ready_at or 0.0):
+        return UNPROVED
+    return Light("up" if proof.ok else "down", iso_at(proof.at), proof.detail)
 
 
 def _application_light(check: Check | None) -> Light:

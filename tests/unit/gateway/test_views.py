@@ -39,7 +39,9 @@ def test_which_of_two_lanes_holds_a_slot_is_not_guessed() -> None:
 
     def slots(*sessions: Session) -> list[str]:
         places = {(slot, service.port): 1.0 for slot in MINE.slots[: len(sessions)]}
-        seen = Seen(since=places, sessions={MINE.id: sessions}, reports={}, carried={})
+        seen = Seen(
+            since=places, sessions={MINE.id: sessions}, reports={}, proofs={}, silent_after=90
+        )
         return [lane.slot for lane in agent_view(MINE, seen).lanes]
 
     one, other = (

@@ -103,7 +103,8 @@ def test_with_a_jump_host_two_processes_speak() -> None:
 def test_the_failed_port_is_known() -> None:
     seen = observer(ONE, TWO)
     hear(seen, [version(), confirm(ONE), confirm(TWO).replace("success", "failure")])
-    assert seen.failed_port == 11082
+    assert seen.failed is not None
+    assert seen.failed.port == 11082
     tag = "ssh.c:ssh_confirm_remote_forward():1867 (pid=77): "
     seen.line(f"{tag}Error: remote port forwarding failed for listen port 11082")
     verdict = seen.verdict(255)

@@ -37,6 +37,7 @@ class KeyGrant:
         key: `ssh-ed25519 AAAA…`, without options and comment.
         slots: loopback addresses of the gateway.
         ports: tunnel ports, on each of the slots.
+        probes: `address:port`, loopback too, by which the gateway proves the lanes' paths.
 
     Raises:
         ValueError: one of them is not what it should be.
@@ -46,6 +47,7 @@ class KeyGrant:
     key: str
     slots: tuple[str, ...]
     ports: tuple[int, ...]
+    probes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _blob(self.key)
@@ -53,8 +55,16 @@ class KeyGrant:
             raise ValueError(f"{self.registration} is not a registration")
         _check_slots(self.slots)
         for port in self.ports:
-            if not 1 <= port <= _HIGHEST_PORT:
-                raise ValueError(f"{port} is not a port")
+            _check_port(port)
+        for place in self.probes:
+            address, _, port_text = place.rpartition(":")
+            _check_slots((address,))
+            _check_port(int(port_text))
+
+
+def _check_port(port: int) -> None:
+    if not 1 <= port <= _HIGHEST_PORT:
+        raise ValueError(f"{port} is not a port")
 
 
 @functools.lru_cache(maxsize=1024)  # they are the same for nearly all
@@ -74,6 +84,7 @@ def line(grant: KeyGrant) -> str:
     options = ["restrict", f'command="{HELD_COMMAND}"']
     places = [f"{slot}:{port}" for slot in grant.slots for port in grant.ports]
     if places:
+        places += grant.probes
         options += ["port-forwarding", *(f'permitlisten="{place}"' for place in places)]
     return f"{','.join(options)} {grant.key} g2c-{grant.registration}\n"
 

@@ -7,6 +7,7 @@ from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.haproxy.routes import Backend, Key
 from ground2cloud.openssh.sshd.authorized import KeyGrant
 from ground2cloud.registry.records import Element, Registration
+from ground2cloud.roles.gateway import paths
 from ground2cloud.roles.gateway.listeners import Place
 
 
@@ -15,8 +16,13 @@ def key_grants(registration: Registration) -> tuple[KeyGrant, ...]:
     if registration.revoked_at is not None:
         return ()
     ports = tuple(service.port for service in registration.services)
+    probes = tuple(
+        f"{at.address}:{at.port}"
+        for slot in registration.slots
+        if (at := paths.place(registration, slot)) is not None
+    )
     return tuple(
-        KeyGrant(registration.id, key, registration.slots, ports)
+        KeyGrant(registration.id, key, registration.slots, ports, probes)
         for key in (registration.key, registration.next_key)
         if key is not None
     )

@@ -21,6 +21,7 @@ from ground2cloud.roles.gateway import derive, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.lanes import Lanes
+from ground2cloud.roles.gateway.paths import Paths
 from ground2cloud.roles.gateway.refusals import refusal, unavailable
 from ground2cloud.roles.gateway.reports import Report, Reports
 
@@ -75,6 +76,7 @@ class GatewayDesk:
         """How claims ended, since the start."""
         self.taken: dict[int, str] = {}
         """By registration: which of its ports something else has, as its last claim found it."""
+        self.paths = Paths()
 
     def note_refusal(self, call: str, slug: str, source: str) -> None:
         """Take a refusal by the server itself to the audit log."""
@@ -168,16 +170,7 @@ class GatewayDesk:
     ) -> messages.ClaimAnswer:
         """End the stale holder of a slot of the caller, and say when to dial."""
         mine = self._mine(caller)
-        if slot not in mine.slots:
-            self._audit.write(
-                "claim-refused",
-                wall(),
-                registration=mine.id,
-                slot=slot,
-                reason=str(Slug.SLOT_UNKNOWN),
-                address=caller.source,
-            )
-            raise RefusedError(Slug.SLOT_UNKNOWN, f"{slot} is no slot of registration {mine.id}")
+        self._check_slot("claim-refused", caller, mine, slot)
         ports = {service.port for service in mine.services}
         older_than = request.older_than + (ON_THE_WAY if request.older_than else 0.0)
         claim = await self._lanes.claim(mine.id, slot, ports, older_than)
@@ -202,6 +195,7 @@ class GatewayDesk:
             holder=holder,  # type: ignore[arg-type] # one of the three
             dial_in=admission.wait,
             again=admission.again,
+            probe=self.paths.expect(mine, slot),
         )
 
     async def heartbeat(
@@ -217,9 +211,10 @@ class GatewayDesk:
         )
 
     async def probe(self, caller: Caller, request: messages.ProbeRequest) -> messages.ProbeAnswer:
-        """Say that this version of the gateway sends nothing down a lane by itself."""
-        del caller, request
-        return messages.ProbeAnswer(result="not-supported")
+        """Send a nonce down a lane of the caller."""
+        mine = self._mine(caller)
+        self._check_slot("probe-refused", caller, mine, request.slot)
+        return await self.paths.prove(mine, request)
 
     async def propose_key(self, caller: Caller, request: messages.KeyRequest) -> messages.KeyAnswer:
         """Let a second key log in; the first ends when the second has carried a lane."""
@@ -242,6 +237,7 @@ class GatewayDesk:
     async def unregister(self, caller: Caller) -> messages.Unregistered:
         """Forget the caller and end its lanes."""
         identity = caller.registration
+        mine = self._book.registrations.get(identity)
         try:
             await self._book.forget(identity, wall())
         except registry.RefusedError as error:
@@ -255,7 +251,23 @@ class GatewayDesk:
         self._on_routes()
         await self._in_force()
         self._reports.forget(identity)
+        if mine is not None:
+            self.paths.forget(mine)
         return messages.Unregistered(registration=identity)
+
+    def _check_slot(self, event: str, caller: Caller, mine: Registration, slot: str) -> None:
+        """Refuse what is asked of a slot that the caller has not."""
+        if slot in mine.slots:
+            return
+        self._audit.write(
+            event,
+            wall(),
+            registration=mine.id,
+            slot=slot,
+            reason=str(Slug.SLOT_UNKNOWN),
+            address=caller.source,
+        )
+        raise RefusedError(Slug.SLOT_UNKNOWN, f"{slot} is no slot of registration {mine.id}")
 
     def _note_taken(self, identity: int, slot: str, claim: Claim) -> None:
         """Tell the operator, who alone can mend it."""

@@ -329,6 +329,8 @@ class Gateway:
                 since=self._lanes.since,
                 sessions={registration.id: self._lanes.of(registration.id)},
                 reports={registration.id: told} if told is not None else {},
+                proofs={registration.id: self._desk.paths.of(registration.id)},
+                silent_after=self._reports.silent_after(len(registrations)),
                 carried=carried,
             )
             views.append(report.agent_view(registration, seen))

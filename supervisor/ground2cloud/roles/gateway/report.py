@@ -15,7 +15,8 @@ from ground2cloud.openssh.quoting import bracketed
 from ground2cloud.openssh.sshd.sessions import Session
 from ground2cloud.registry.records import Registration, ServicePort
 from ground2cloud.roles.gateway.listeners import Place
-from ground2cloud.roles.gateway.reports import SILENT_AFTER, Report
+from ground2cloud.roles.gateway.paths import Proof
+from ground2cloud.roles.gateway.reports import Report
 from ground2cloud.web.gateway_messages import (
     AgentState,
     AgentView,
@@ -25,10 +26,10 @@ from ground2cloud.web.gateway_messages import (
 )
 from ground2cloud.web.messages import Light, Lights
 
-NO_PATH = Light("unknown", None, "nothing is sent down a lane to prove it")
-
-
 NOTHING = Usage(0, 0, 0, 0)
+
+_SEEN_LATE = 2.0
+"""Seconds by which a lane may be seen later than it was proved: with thousands, looks are rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,21 @@ class Seen:
     """Everything that is known of the lanes and agents at one moment; times monotonic.
 
     `since` are the places that are listened on, and since when; `carried` is by route, None where
-    the router can't be asked.
+    the router can't be asked. What an agent told `silent_after` seconds ago says nothing of now.
     """
 
     since: Mapping[Place, float]
     sessions: Mapping[int, tuple[Session, ...]]
     reports: Mapping[int, Report]
+    proofs: Mapping[int, Mapping[str, Proof]]
+    silent_after: float
     carried: Mapping[str, Usage] | None = None
 
 
 def agent_view(registration: Registration, seen: Seen) -> AgentView:
     """What is known of a registration now."""
     report = seen.reports.get(registration.id)
-    fresh = report is not None and monotonic() - report.at < SILENT_AFTER
+    fresh = report is not None and monotonic() - report.at < seen.silent_after
     sessions = seen.sessions.get(registration.id, ())
     services = tuple(
         _tunnel(registration, service, seen, report if fresh else None)
@@ -98,7 +101,10 @@ def state_of(
     lights = [each.lights for each in services]
     if not sessions and all(each.listener.state != "up" for each in lights):
         return "no-response"
-    good = all(each.listener.state == "up" and each.application.state != "down" for each in lights)
+    good = all(
+        each.listener.state == "up" and "down" not in {each.path.state, each.application.state}
+        for each in lights
+    )
     return "active" if good else "degraded"
 
 
@@ -146,7 +152,7 @@ def _tunnel(
         lights=Lights(
             ssh=_ssh(seen.sessions.get(registration.id, ())),
             listener=_listener(registration, service, seen),
-            path=NO_PATH,
+            path=_path(registration, service, seen),
             application=_application(service, report),
         ),
         requests=carried.requests if carried else None,
@@ -166,6 +172,26 @@ def _listener(registration: Registration, service: ServicePort, seen: Seen) -> L
     since = [seen.since.get((slot, service.port)) for slot in registration.slots]
     up = [moment for moment in since if moment is not None]
     return Light("up", iso_at(max(up))) if up else Light("down", None, "no lane listens for it")
+
+
+def _path(registration: Registration, service: ServicePort, seen: Seen) -> Light:
+    """The newest proof of a lane that carries the service now."""
+    proofs = seen.proofs.get(registration.id, {})
+    lanes = [(slot, seen.since.get((slot, service.port))) for slot in registration.slots]
+    carrying = [(slot, since) for slot, since in lanes if since is not None]
+    if not carrying:
+        return Light("down", None, "no lane")
+    found = [
+        proofs[slot]
+        for slot, since in carrying
+        if slot in proofs and proofs[slot].at > since - _SEEN_LATE
+    ]
+    newest = max(found, key=lambda proof: proof.at, default=None)
+    if newest is None:
+        return Light("unknown", None, "its agent has not asked for a proof yet")
+    if monotonic() - newest.at > seen.silent_after:
+        return Light("unknown", iso_at(newest.at), "its agent has not asked for a proof lately")
+    return Light("up" if newest.ok else "down", iso_at(newest.at), newest.detail)
 
 
 def _application(service: ServicePort, report: Report | None) -> Light:

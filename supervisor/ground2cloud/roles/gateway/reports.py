@@ -8,8 +8,8 @@ from ground2cloud.registry.records import Sighting
 NEXT_IN = 30.0
 """Seconds between two heartbeats of an agent."""
 
-SILENT_AFTER = 3 * NEXT_IN
-"""Seconds without a heartbeat after which what an agent told says nothing of now."""
+_MISSED = 3
+"""Heartbeats that an agent may miss before what it told says nothing of now."""
 
 _PER_SECOND = 50
 """Heartbeats a second that the gateway is ready to take; with more agents they come less often."""
@@ -75,3 +75,7 @@ class Reports:
     def next_in(self, agents: int) -> float:
         """Seconds until an agent should come again: 30 up to 1,500 agents, then more."""
         return max(NEXT_IN, agents / _PER_SECOND)
+
+    def silent_after(self, agents: int) -> float:
+        """Seconds without a heartbeat after which what an agent told says nothing of now."""
+        return _MISSED * self.next_in(agents)

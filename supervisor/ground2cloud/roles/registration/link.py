@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -61,6 +61,9 @@ REFUSED_AGAIN = 60.0
 SOONEST = 1.0
 """Seconds between two heartbeats at least, whatever happens in between."""
 
+DOUBTED = 5.0
+"""Seconds until the next heartbeat at most while a path is broken."""
+
 SKEWED = 60.0
 """Seconds between the two clocks that are worth a line in the log."""
 
@@ -93,6 +96,7 @@ class Link:
         report: makes the heartbeat.
         wanted: the services as configured now.
         on_change: called on the loop with the identity after the gateway changed it.
+        prove: has the lanes' paths proved, after each heartbeat; answers whether they are good.
     """
 
     def __init__(
@@ -101,12 +105,14 @@ class Link:
         report: Callable[[], HeartbeatRequest],
         wanted: Callable[[], Wanted],
         on_change: Callable[[Identity], None],
+        prove: Callable[[Client], Awaitable[bool]],
     ) -> None:
         self.state = State()
         self._store = store
         self._report = report
         self._wanted = wanted
         self._on_change = on_change
+        self._prove = prove
         self._identity: Identity | None = None
         self._poked = asyncio.Event()
         self._closed = asyncio.Event()
@@ -139,15 +145,15 @@ class Link:
         if self._task is not None:
             self._task.cancel()
 
-    async def claim(self, slot: str) -> None:
+    async def claim(self, slot: str) -> ClaimAnswer | None:
         """Have the stale holder of a slot ended, and wait until it is our turn to dial.
 
         Whatever goes wrong, the lane may dial: `CLAIM` seconds without an answer are enough, and
-        whatever the gateway answers, `LONGEST_TURN`.
+        whatever the gateway answers, `LONGEST_TURN`. Answers with the gateway's last word, if any.
         """
         identity = self._identity
         if identity is None or self._closed.is_set():
-            return
+            return None
         turn = asyncio.create_task(self._wait_for_turn(identity, slot))
         closed = asyncio.create_task(self._closed.wait())
         try:
@@ -155,8 +161,8 @@ class Link:
                 {turn, closed}, timeout=LONGEST_TURN, return_when=asyncio.FIRST_COMPLETED
             )
             if turn.done():
-                turn.result()
-            elif not closed.done():
+                return turn.result()
+            if not closed.done():
                 message = f"dialling on slot {slot} without a turn: none for {LONGEST_TURN:g} s"
                 log(_log, logging.WARNING, "claim-endless", message)
         except Ground2CloudError as error:
@@ -168,8 +174,9 @@ class Link:
         finally:
             turn.cancel()
             closed.cancel()
+        return None
 
-    async def _wait_for_turn(self, identity: Identity, slot: str) -> None:
+    async def _wait_for_turn(self, identity: Identity, slot: str) -> ClaimAnswer:
         """Claim a slot until the gateway says that it is our turn."""
         while True:
             begun = monotonic()
@@ -184,7 +191,7 @@ class Link:
                 log(_log, logging.DEBUG, "claim-paced", f"{what} in {wait:.1f} s, as asked")
                 await asyncio.sleep(wait)
             if not answer.again:
-                return
+                return answer
 
     async def _keep(self) -> None:
         while True:
@@ -216,7 +223,8 @@ class Link:
         self._succeed(client)
         self._tell_notices(answer.notices)
         self._change(identity, lambda known: after_heartbeat(known, answer, self._store.public_key))
-        return answer.next_in
+        proved = await self._prove(client)
+        return answer.next_in if proved else min(answer.next_in, DOUBTED)
 
     async def _tell_services(self, client: Client, identity: Identity) -> None:
         wanted = self._wanted()

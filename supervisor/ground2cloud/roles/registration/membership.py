@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ground2cloud.backchannel.messages import HeartbeatRequest
@@ -13,7 +13,9 @@ from ground2cloud.core.clock import iso_at
 from ground2cloud.core.spec import Verdict
 from ground2cloud.errors import ConfigError
 from ground2cloud.logs.fields import log
+from ground2cloud.openssh.forward import Forward
 from ground2cloud.roles.registration.link import Link, Wanted
+from ground2cloud.roles.registration.paths import Paths
 from ground2cloud.roles.registration.placing import NOT_REGISTERED, REGISTER_HINT
 from ground2cloud.roles.registration.store import Store
 from ground2cloud.roles.registration.way import ELSEWHERE, Way
@@ -33,6 +35,7 @@ class Membership:
         report: makes the heartbeat.
         wanted: the services as configured now.
         on_change: called on the loop when the gateway changed the identity.
+        probed: the slots of the lanes that are up and can be probed.
     """
 
     def __init__(
@@ -41,13 +44,15 @@ class Membership:
         report: Callable[[], HeartbeatRequest],
         wanted: Callable[[], Wanted],
         on_change: Callable[[], None],
+        probed: Callable[[], Iterable[str]],
     ) -> None:
         self.store = Store(state)
         self.way = Way()
         self.identity: Identity | None = None
         self.problem = ""
         self._on_change = on_change
-        self._link = Link(self.store, report, wanted, self._changed)
+        self.paths = Paths(probed)
+        self._link = Link(self.store, report, wanted, self._changed, self.paths.prove)
         self._active = False
 
     @property
@@ -62,6 +67,7 @@ class Membership:
     def close(self) -> None:
         """End that, and let no lane wait for it."""
         self._link.close()
+        self.paths.close()
 
     def load(self, config: AgentConfig) -> None:
         """Read the identity; keep the one there is if the file can't be used now."""
@@ -82,9 +88,15 @@ class Membership:
         """Something worth a heartbeat happened."""
         self._link.poke()
 
-    async def claim(self, slot: str) -> None:
-        """Claim a slot before dialling; never fails, and takes a few seconds at most."""
-        await self._link.claim(slot)
+    async def claim(self, slot: str) -> Forward | None:
+        """Claim a slot before dialling; never fails.
+
+        Answers with what the lane forwards for the path to be proved, where the gateway does that.
+        """
+        answer = await self._link.claim(slot)
+        if answer is None or answer.probe is None:
+            return None
+        return await self.paths.forward(answer.probe)
 
     def ended(self, tried: Endpoint | None, verdict: Verdict, *, was_ready: bool) -> bool:
         """Note how a run of a lane ended; answer whether another endpoint is to be tried."""

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.errors import SilentError, UnreachableError
 from ground2cloud.backchannel.messages import ClaimAnswer, HeartbeatRequest
 from ground2cloud.config.identity import Identity
@@ -40,10 +41,14 @@ def report() -> HeartbeatRequest:
     raise AssertionError("nobody beats here")
 
 
+async def prove(_client: Client) -> bool:
+    raise AssertionError("nobody probes here")
+
+
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Link:
     """A link that was not started: it only claims."""
-    found = Link(Store.__new__(Store), report, lambda: (), lambda _identity: None)
+    found = Link(Store.__new__(Store), report, lambda: (), lambda _identity: None, prove)
     found.use(GOOD)
     monkeypatch.setattr(link, "LONGEST_TURN", 0.5)
     return found
