@@ -4,6 +4,7 @@ import re
 
 from ground2cloud import __version__
 from ground2cloud.applications.conversation import RECEIVE_LIMIT, Conversation, shown
+from ground2cloud.core.addresses import bracketed
 
 LINE_LIMIT = 200
 """Bytes of a status line that are read; real ones have about 20."""
@@ -18,7 +19,7 @@ _TLS_ALERT = b"\x15\x03"
 
 async def check(talk: Conversation) -> None:
     """Ask for the head of `/`: the least an application has to do to show that it answers."""
-    host = f"[{talk.host}]" if ":" in talk.host else talk.host
+    host = bracketed(talk.host)
     request = (
         "HEAD / HTTP/1.1",
         f"Host: {host}:{talk.port}",

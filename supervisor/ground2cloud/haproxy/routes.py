@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ground2cloud.config.model import Kind
+from ground2cloud.core.addresses import join
 
 MOST_SLOTS = 6
 """There is a pool for every set of slots: 63 pools for six."""
@@ -127,8 +128,7 @@ class Endpoint:
         _check_port(self.port)
 
     def __str__(self) -> str:
-        address = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{address}:{self.port}"
+        return join(self.address, self.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from ground2cloud.openssh.quoting import bracketed, host
+from ground2cloud.core.addresses import join
+from ground2cloud.openssh.quoting import host
 
 _SLUG = re.compile(r"[^\x00-\x1f\x7f]+")
 _HIGHEST_PORT = 65535
@@ -57,8 +58,8 @@ class Forward:
 
     @property
     def _listen(self) -> str:
-        return f"{bracketed(self.bind)}:{self.port}"
+        return join(self.bind, self.port)
 
     @property
     def _connect(self) -> str:
-        return f"{bracketed(self.host)}:{self.target_port}"
+        return join(self.host, self.target_port)

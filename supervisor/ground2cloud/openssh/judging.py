@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ground2cloud.core.addresses import join
 from ground2cloud.core.spec import Outcome, Verdict
 from ground2cloud.openssh import system
 from ground2cloud.openssh.forward import Forward
-from ground2cloud.openssh.quoting import bracketed
 from ground2cloud.openssh.verdicts import OPTIONS_HINT, SESSION_HINT, TABLE, Row, matching
 from ground2cloud.openssh.words import KEPT, parse
 
@@ -141,7 +141,7 @@ def _vocabulary(
         "there": jump or "the gateway",
         "way": f"the jump host {', '.join(context.jumps)}" if context.jumps else "the ProxyCommand",
         "trust": "gateway.host_key in agent.toml" if context.pinned else str(context.known_hosts),
-        "failed": f"{bracketed(failed.bind)}:{failed.port}" if failed else "a port",
+        "failed": join(failed.bind, failed.port) if failed else "a port",
         "taken": groups.get("taken", ""),
         "option": groups.get("option", ""),
         "what": groups.get("what", ""),

@@ -103,8 +103,3 @@ def user(value: str) -> str:
     if not value or value.startswith("-") or "%" in value or "${" in value:
         raise ValueError(f"{value!r} is not an account name that ssh takes as it is")
     return plain(value)
-
-
-def bracketed(address: str) -> str:
-    """Return a host for a place where a colon follows it: IPv6 in brackets."""
-    return f"[{address}]" if ":" in address else address

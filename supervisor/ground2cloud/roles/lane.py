@@ -13,6 +13,7 @@ from pathlib import Path
 from ground2cloud.config.identity import Endpoint, Identity
 from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig, Gateway, Service
+from ground2cloud.core.addresses import join
 from ground2cloud.core.backoff import BackoffPolicy
 from ground2cloud.core.clock import monotonic
 from ground2cloud.core.heartbeat import Heartbeat
@@ -24,7 +25,6 @@ from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.judging import LaneContext, refused
 from ground2cloud.openssh.observer import LaneObserver
 from ground2cloud.openssh.program import SshProgram, find_ssh
-from ground2cloud.openssh.quoting import bracketed
 from ground2cloud.openssh.render import (
     Places,
     argv,
@@ -83,7 +83,7 @@ class Shop:
         """The gateway's address for people."""
         if self.config.gateway is None and self.identity is None:
             return f"none: {NOT_REGISTERED}"
-        return f"{bracketed(self.gateway.host)}:{self.gateway.ssh_port}"
+        return join(self.gateway.host, self.gateway.ssh_port)
 
     @property
     def registered(self) -> Identity | None:

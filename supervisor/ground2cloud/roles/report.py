@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ground2cloud.config.model import Service
+from ground2cloud.core.addresses import join
 from ground2cloud.core.clock import iso_at, monotonic
 from ground2cloud.core.machine import Child
 from ground2cloud.core.run import Run
@@ -71,7 +72,7 @@ def service_status(
     return ServiceStatus(
         name=service.name,
         kind=str(service.kind),
-        target=address(service.host, service.port),
+        target=join(service.host, service.port),
         remote=_remote(service, lane),
         state="paused" if lane is None and not waits_for else state,
         lane=lane.name if lane is not None else None,
@@ -89,7 +90,7 @@ def _remote(service: Service, lane: Lane | None) -> str:
     if not service.remote_port:
         return ""
     slot = lane.slot if lane is not None else None
-    return address(slot or service.remote_bind, service.remote_port)
+    return join(slot or service.remote_bind, service.remote_port)
 
 
 def _ssh_light(lane: Lane | None, child: Child | None, run: Run | None, idle: str) -> Light:
@@ -127,11 +128,6 @@ def _application_light(check: Check | None) -> Light:
         return Light("unknown", None, "not asked yet")
     state: Literal["up", "down"] = "up" if check.answer.ok else "down"
     return Light(state, iso_at(check.at), check.answer.detail)
-
-
-def address(host: str, port: int) -> str:
-    """`host:port`, with brackets round an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def summary(services: Mapping[str, ServiceStatus]) -> str:

@@ -19,8 +19,3 @@ def split(text: str) -> tuple[str, int]:
     if not ip_address(host).is_loopback:
         raise ValueError(f"not a loopback address: {host}")
     return host, int(port)
-
-
-def join(host: str, port: int) -> str:
-    """Put them together again, an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ground2cloud.core import addresses
 from ground2cloud.core.accepting import accept
 from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
@@ -111,7 +112,7 @@ class LocalServer:
                     self._accepting.cancel()
                     await asyncio.wait({self._accepting})
                 old.close()
-        self.address = address.join(*sock.getsockname()[:2])
+        self.address = addresses.join(*sock.getsockname()[:2])
         log(_LOG, logging.INFO, "api-listens", f"local API at {self.address}")
         self._write()
 
@@ -204,7 +205,7 @@ def _listen_at(listen: str, current: str) -> socket.socket | None:
         log(_LOG, logging.ERROR, "api-off", text)
         return None
     why = getattr(reason, "strerror", None) or reason
-    instead = address.join(*sock.getsockname()[:2])
+    instead = addresses.join(*sock.getsockname()[:2])
     text = f"can't listen on {listen} for the local API ({why}); it is at {instead} instead"
     log(_LOG, logging.WARNING, "api-moved", text)
     return sock

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ground2cloud.core import addresses
 from ground2cloud.web import address
 
 
@@ -44,4 +45,4 @@ def test_refuses_what_is_not_loopback_with_a_port(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["127.0.0.1:3015", "[::1]:3015"])
 def test_joins_what_it_split(text: str) -> None:
-    assert address.join(*address.split(text)) == text
+    assert addresses.join(*address.split(text)) == text

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ground2cloud.core import addresses
 from ground2cloud.openssh import quoting
 from ground2cloud.openssh.render import HELD_COMMAND
 from ground2cloud.openssh.sshd.program import SshdProgram
@@ -30,7 +31,7 @@ def sshd_config(
     """
     return render(
         TEMPLATE,
-        listens=[f"{quoting.bracketed(at.address)}:{at.port}" for at in settings.listen],
+        listens=[addresses.join(at.address, at.port) for at in settings.listen],
         host_key=_path(places.host_key),
         host_certificate=_path(places.host_certificate) if places.host_certificate else None,
         user=_user(settings.user),

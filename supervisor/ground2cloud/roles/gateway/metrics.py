@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ground2cloud import __version__
+from ground2cloud.core import addresses
 from ground2cloud.logs.fields import log
 from ground2cloud.web import address
 from ground2cloud.web.gateway_messages import AgentView, ChildView
@@ -79,7 +80,7 @@ class MetricsServer:
             log(_log, logging.WARNING, "metrics-off", text)
             return
         await web.SockSite(self._runner, sock).start()
-        self.address = address.join(*sock.getsockname()[:2])
+        self.address = addresses.join(*sock.getsockname()[:2])
 
     async def close(self) -> None:
         """Stop listening."""

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from ground2cloud.config.gateway_model import GatewayConfig
-from ground2cloud.web import address
+from ground2cloud.core import addresses
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -13,7 +13,7 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 def why_not(host: str, port: int) -> str | None:
     """Say why nobody could begin to listen there now; None if it can be done."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    place = address.join(host, port)
+    place = addresses.join(host, port)
     try:
         with socket.socket(family, socket.SOCK_STREAM) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ground2cloud.config.gateway_model import GatewayConfig
+from ground2cloud.core.addresses import join
 from ground2cloud.core.clock import iso, iso_at, monotonic
 from ground2cloud.core.machine import Child
 from ground2cloud.core.run import Run
 from ground2cloud.core.states import State
 from ground2cloud.haproxy.reading import Usage
 from ground2cloud.haproxy.routes import route
-from ground2cloud.openssh.quoting import bracketed
 from ground2cloud.openssh.sshd.sessions import Session
 from ground2cloud.registry.records import Registration, ServicePort
 from ground2cloud.roles.gateway.listeners import Place
@@ -85,7 +85,7 @@ def addresses(config: GatewayConfig, metrics: str) -> dict[str, str]:
 
 
 def _places(hosts: Iterable[str], port: int) -> str:
-    return ", ".join(f"{bracketed(host)}:{port}" for host in hosts)
+    return ", ".join(join(host, port) for host in hosts)
 
 
 def state_of(

@@ -9,6 +9,7 @@ from ground2cloud.backchannel.messages import HeartbeatRequest
 from ground2cloud.config.identity import Endpoint, Identity
 from ground2cloud.config.locations import Locations
 from ground2cloud.config.model import AgentConfig
+from ground2cloud.core import addresses
 from ground2cloud.core.clock import iso_at
 from ground2cloud.core.spec import Verdict
 from ground2cloud.errors import ConfigError
@@ -19,7 +20,6 @@ from ground2cloud.roles.registration.paths import Paths
 from ground2cloud.roles.registration.placing import NOT_REGISTERED, REGISTER_HINT
 from ground2cloud.roles.registration.store import Store
 from ground2cloud.roles.registration.way import ELSEWHERE, Way
-from ground2cloud.web import address
 from ground2cloud.web.messages import Light, LightState, RegistrationStatus
 
 _log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Membership:
         untried = self.way.failed(tried)
         now = self.way.current
         if now is not None and now != tried:
-            message = f"trying the gateway's next endpoint, {address.join(now.host, now.port)}"
+            message = f"trying the gateway's next endpoint, {addresses.join(now.host, now.port)}"
             log(_log, logging.INFO, "endpoint-next", message)
         return untried
 
@@ -131,8 +131,8 @@ class Membership:
             name=identity.name,
             problem=self.problem or state.refusal,
             slots=identity.slots,
-            endpoints=tuple(address.join(each.host, each.port) for each in self.way.endpoints),
-            backchannel=address.join(line.host, line.port),
+            endpoints=tuple(addresses.join(each.host, each.port) for each in self.way.endpoints),
+            backchannel=addresses.join(line.host, line.port),
             light=Light(light, iso_at(state.at), state.detail),
             clock_skew=state.skew,
             round_trip=state.round_trip,
