@@ -15,12 +15,15 @@ import tomli_w
 from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.messages import ProbePlace
 from ground2cloud.config.model import Kind
+from ground2cloud.roles.report import NO_PATH
 from ground2cloud.web.messages import Light
+from tests.lab.agent import write_config
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.joined import Application, Joined, joined
 from tests.lab.ports import free_port
-from tests.lab.waiting import wait_until
+from tests.lab.sshd import ThrowawaySshd
+from tests.lab.waiting import http_get, wait_until
 
 WEB = ("web", Kind.HTTP)
 SLOT = "127.0.0.1"
@@ -29,8 +32,9 @@ NONCE = "n" * 32
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Joined]:
-    """A gateway, and an agent whose application is not there."""
-    with joined({"web": Application(Kind.HTTP, free_port())}) as running:
+    """A gateway, and an agent whose application is not there, and whose heartbeat is slow."""
+    slow = {"server_alive_interval": 60}
+    with joined({"web": Application(Kind.HTTP, free_port())}, ssh=slow) as running:
         yield running
 
 
@@ -76,7 +80,7 @@ def test_a_path_that_is_dead_is_told_while_ssh_still_counts_as_up(pair: Joined) 
         assert "nothing came back within" in there.detail
         assert pair.gateway.agent(pair.id).state == "degraded"
         [service] = pair.agent.status().services
-        assert service.lights.ssh.state == "up", "by itself it would be known 60 s later"
+        assert service.lights.ssh.state == "up", "by itself it would be known minutes later"
         shown = pair.agent.cli("status").stdout
         assert "path: nothing came back within 4 s" in shown
     finally:
@@ -96,6 +100,53 @@ def test_a_new_lane_is_proved_anew(pair: Joined) -> None:
         timeout=30,
         what="proved anew",
     )
+
+
+def test_a_lane_that_came_while_the_backchannel_hung_is_proved_later(pair: Joined) -> None:
+    """It had no answer to its claim, and is at the place of the one before."""
+    wait_for(pair, "up")
+    before = pair.agent.ssh_pids()
+    program = psutil.Process(pair.gateway.pid)
+    program.suspend()
+    try:
+        pair.cut()
+        wait_until(lambda: (pids := pair.agent.ssh_pids()) and pids != before, what="another ssh")
+        pair.agent.wait_ready()
+        assert pair.agent.status().services[0].lights.path.state == "unknown"
+    finally:
+        program.resume()
+    assert "dialling without a claim" in pair.agent.log_text()
+    wait_until(
+        lambda: pair.agent.status().services[0].lights.path.state == "up",
+        timeout=40,
+        what="proved",
+    )
+
+
+def test_who_moves_to_a_plain_sshd_takes_no_probe_along(
+    http_app: HttpApp, sshd: ThrowawaySshd
+) -> None:
+    with joined({"web": Application(Kind.HTTP, http_app.port)}) as pair:
+        wait_for(pair, "up")
+        assert probed(pair)
+        port = free_port()
+        tables = tomllib.loads(pair.agent.config.read_text())
+        [web] = tables["service"]
+        plain = write_config(
+            pair.agent.config.parent,
+            sshd,
+            [{**web, "remote_port": port, "remote_bind": "127.0.0.1"}],
+        )
+        assert plain == pair.agent.config
+        wait_until(
+            lambda: http_get(port) == f"hello from {http_app.name}\n",
+            timeout=30,
+            what="reached over the plain sshd",
+        )
+        words = (pair.agent.config.parent / "run" / "lane1.ssh_config").read_text()
+        assert "127.128." not in words
+        light = pair.agent.status().services[0].lights.path
+        assert (light.state, light.detail) == ("unknown", NO_PATH.detail)
 
 
 def test_a_path_outlives_the_service_whose_port_it_has(http_app: HttpApp) -> None:
@@ -178,11 +229,12 @@ class _Parrot(socketserver.StreamRequestHandler):
 
 @contextmanager
 def answering(agent: LabAgent, place: ProbePlace) -> Iterator[None]:
-    """Lead a place to somebody who does not give back what is sent."""
+    """Hold a lane whose place for probes leads to somebody who does not give back what is sent."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Parrot) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         target = f"{place.address}:{place.port}:127.0.0.1:{server.server_address[1]}"
-        lane = subprocess.Popen(agent.ssh_argv(target), stdin=subprocess.PIPE)
+        web = f"{SLOT}:{agent.ports['web']}:127.0.0.1:{server.server_address[1]}"
+        lane = subprocess.Popen(agent.ssh_argv(target, web), stdin=subprocess.PIPE)
         try:
             yield
         finally:
@@ -208,8 +260,9 @@ def test_what_was_not_sent_is_no_proof(gateway: GatewayLab, agent: LabAgent) -> 
             ),
             what="the lane listens",
         )
+        light = gateway.agent(agent.id).services[0].lights.path
     assert (answer.result, answer.detail) == ("failed", "something else came back than was sent")
-    assert gateway.agent(agent.id).services[0].lights.path.state == "down"
+    assert (light.state, light.detail) == ("down", answer.detail)
 
 
 def test_the_slot_of_a_probe_is_ones_own(agent: LabAgent) -> None:

@@ -26,7 +26,9 @@ class Application(NamedTuple):
     port: int
 
 
-def unregistered(directory: Path, services: Mapping[str, Application]) -> Agent:
+def unregistered(
+    directory: Path, services: Mapping[str, Application], **sections: Mapping[str, object]
+) -> Agent:
     """Write an agent.toml with these services and no gateway; the agent is not started."""
     tables = {
         "service": [
@@ -38,7 +40,7 @@ def unregistered(directory: Path, services: Mapping[str, Application]) -> Agent:
         "api": {"listen": "127.0.0.1:0"},
     }
     path = directory / "agent.toml"
-    path.write_text(tomli_w.dumps(tables))
+    path.write_text(tomli_w.dumps({**tables, **sections}))
     return Agent(path)
 
 
@@ -105,11 +107,13 @@ class Joined:
 
 
 @contextlib.contextmanager
-def joined(services: Mapping[str, Application]) -> Iterator[Joined]:
+def joined(
+    services: Mapping[str, Application], **sections: Mapping[str, object]
+) -> Iterator[Joined]:
     """Run a gateway and an agent that offers these services, all hard ended after the block."""
     with contextlib.ExitStack() as stack:
         here, there = (stack.enter_context(short_directory()) for _ in range(2))
         gateway = stack.enter_context(GatewayLab(here))
-        agent = unregistered(there, services)
+        agent = unregistered(there, services, **sections)
         stack.callback(agent.kill)
         yield Joined(gateway, agent)

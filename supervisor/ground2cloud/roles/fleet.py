@@ -89,7 +89,7 @@ class Fleet:
     def part(self, lane: Lane, verdict: Verdict, failed: Forward | None) -> None:
         """Let a service go its own way whose port fails a lane that it shares."""
         if failed is not None and failed == lane.probe:
-            lane.refused_probe = lane.probe
+            lane.probe, lane.unprovable_since = None, monotonic()
             message = f"{title(lane.name)} goes on without probes: the gateway has no port for them"
             log(_log, logging.WARNING, "probe-refused", message, lane=lane.name)
             self._supervisor.changed(lane.name)
@@ -177,6 +177,7 @@ class Fleet:
 
     def _replace(self, lane: Lane) -> None:
         lane.poisoned.clear()
+        lane.unprovable_since = None
         lane.taken_since.clear()
         self._supervisor.start(lane.spec())
 

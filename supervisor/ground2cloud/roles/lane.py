@@ -44,6 +44,10 @@ START_GRACE = 30.0
 """Seconds beyond the connect timeout for authentication and forwards of a slow server."""
 
 
+UNPROVABLE_FOR = 600.0
+"""Seconds for which a lane does without probes after the gateway did not grant them."""
+
+
 async def _no_claim(_slot: str) -> Forward | None:
     """A plain sshd knows no claims, and sends no probes."""
     return None
@@ -157,7 +161,7 @@ class Lane:
     added to the living lane; `failed_at` when a run last ended without being asked to. Of the
     newest run are `observer`, `heartbeat`, the endpoint it `dialled`, the ports that it is
     `permitted` since it logged in (None for any port), and the `probe`, a forward of its own by
-    which the path is proved. `refused_probe` is one that the gateway did not grant.
+    which the path is proved. `unprovable_since` is when the gateway did not grant one.
     """
 
     name: str
@@ -174,7 +178,7 @@ class Lane:
     dialled: Endpoint | None = None
     permitted: frozenset[int] | None = None
     probe: Forward | None = None
-    refused_probe: Forward | None = None
+    unprovable_since: float | None = None
     observer: LaneObserver | None = None
     heartbeat: Heartbeat | None = None
     _tagged: bool = False
@@ -240,6 +244,7 @@ class Lane:
         if socket is not None:
             control.remove_stale(socket)
         identity = shop.registered
+        self.probe = None
         if identity is not None:
             await self._ask_for_slot(identity)
         if shop.config.gateway is None and shop.identity is None:
@@ -279,7 +284,9 @@ class Lane:
         slot = slot_of(self.name, identity.slots)
         if self.name.startswith("lane"):
             probe = await self.shop.claim(slot)
-            self.probe = None if probe == self.refused_probe else probe
+            since = self.unprovable_since
+            if since is None or monotonic() - since > UNPROVABLE_FOR:
+                self.probe = probe
         self.dialled = self.shop.way.current
         self.permitted = frozenset(identity.ports.values())
 

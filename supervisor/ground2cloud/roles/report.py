@@ -120,6 +120,8 @@ def _path_light(lane: Lane | None, idle: str, proof: Proof | None, *, ready: boo
         return NO_PATH
     if proof is None or proof.at < (lane.ready_at or 0.0):
         return UNPROVED
+    if monotonic() > proof.until:
+        return Light("unknown", iso_at(proof.at), "not proved lately")
     return Light("up" if proof.ok else "down", iso_at(proof.at), proof.detail)
 
 

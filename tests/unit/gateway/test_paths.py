@@ -72,4 +72,4 @@ def test_a_proof_is_of_its_own_lane_and_of_now() -> None:
 def test_agents_that_come_seldom_are_not_silent() -> None:
     reports = Reports()
     assert reports.silent_after(10) == 90
-    assert reports.silent_after(10_000) == 3 * reports.next_in(10_000) == 600
+    assert reports.silent_after(10_000) == 3 * reports.next_in(10_000) == 1200

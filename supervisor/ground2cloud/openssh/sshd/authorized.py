@@ -25,6 +25,7 @@ LARGE_NO_MORE = 4000
 _HIGHEST_PORT = 65535
 _BLOB_HEAD = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"
 _BLOB_SIZE = len(_BLOB_HEAD) + 32
+_PROBE = re.compile(r"127(\.[0-9]{1,3}){3}:[1-9][0-9]{0,4}")
 _KEY = re.compile(r"ssh-ed25519 (AAAA[A-Za-z0-9+/]+={0,2})")
 
 
@@ -55,16 +56,11 @@ class KeyGrant:
             raise ValueError(f"{self.registration} is not a registration")
         _check_slots(self.slots)
         for port in self.ports:
-            _check_port(port)
+            if not 1 <= port <= _HIGHEST_PORT:
+                raise ValueError(f"{port} is not a port")
         for place in self.probes:
-            address, _, port_text = place.rpartition(":")
-            _check_slots((address,))
-            _check_port(int(port_text))
-
-
-def _check_port(port: int) -> None:
-    if not 1 <= port <= _HIGHEST_PORT:
-        raise ValueError(f"{port} is not a port")
+            if not _PROBE.fullmatch(place):
+                raise ValueError(f"{place} is not a loopback address and port")
 
 
 @functools.lru_cache(maxsize=1024)  # they are the same for nearly all

@@ -21,7 +21,6 @@ from ground2cloud.roles.gateway import derive, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.lanes import Lanes
-from ground2cloud.roles.gateway.paths import Paths
 from ground2cloud.roles.gateway.refusals import refusal, unavailable
 from ground2cloud.roles.gateway.reports import Report, Reports
 
@@ -76,7 +75,6 @@ class GatewayDesk:
         """How claims ended, since the start."""
         self.taken: dict[int, str] = {}
         """By registration: which of its ports something else has, as its last claim found it."""
-        self.paths = Paths()
 
     def note_refusal(self, call: str, slug: str, source: str) -> None:
         """Take a refusal by the server itself to the audit log."""
@@ -195,7 +193,8 @@ class GatewayDesk:
             holder=holder,  # type: ignore[arg-type] # one of the three
             dial_in=admission.wait,
             again=admission.again,
-            probe=self.paths.expect(mine, slot),
+            # Its services may be others by now.
+            probe=self._reports.paths.expect(self._mine(caller), slot),
         )
 
     async def heartbeat(
@@ -214,7 +213,12 @@ class GatewayDesk:
         """Send a nonce down a lane of the caller."""
         mine = self._mine(caller)
         self._check_slot("probe-refused", caller, mine, request.slot)
-        return await self.paths.prove(mine, request)
+        try:
+            return await self._reports.paths.prove(mine, request)
+        except OSError as error:
+            text = f"no probe of registration {mine.id}: {error.strerror or error}"
+            log(_log, logging.WARNING, "probe-unsent", text)
+            raise unavailable() from error
 
     async def propose_key(self, caller: Caller, request: messages.KeyRequest) -> messages.KeyAnswer:
         """Let a second key log in; the first ends when the second has carried a lane."""
@@ -237,7 +241,6 @@ class GatewayDesk:
     async def unregister(self, caller: Caller) -> messages.Unregistered:
         """Forget the caller and end its lanes."""
         identity = caller.registration
-        mine = self._book.registrations.get(identity)
         try:
             await self._book.forget(identity, wall())
         except registry.RefusedError as error:
@@ -251,8 +254,6 @@ class GatewayDesk:
         self._on_routes()
         await self._in_force()
         self._reports.forget(identity)
-        if mine is not None:
-            self.paths.forget(mine)
         return messages.Unregistered(registration=identity)
 
     def _check_slot(self, event: str, caller: Caller, mine: Registration, slot: str) -> None:

@@ -329,7 +329,7 @@ class Gateway:
                 since=self._lanes.since,
                 sessions={registration.id: self._lanes.of(registration.id)},
                 reports={registration.id: told} if told is not None else {},
-                proofs={registration.id: self._desk.paths.of(registration.id)},
+                proofs={registration.id: self._reports.paths.of(registration.id)},
                 silent_after=self._reports.silent_after(len(registrations)),
                 carried=carried,
             )

@@ -10,13 +10,14 @@ from pathlib import Path
 _TABLE = Path("/proc/net/tcp")
 _LISTEN = "0A"
 _LOOPBACK = "7F"
+_PROBES = "80"  # the second octet from which on only probes go there (see `paths`)
 
 Place = tuple[str, int]
 """An address and a port."""
 
 
 def listening(table: Path = _TABLE) -> frozenset[Place]:
-    """Return the loopback addresses and ports on which something listens now.
+    """Return the loopback addresses and ports on which something listens now, but for probes.
 
     Raises:
         OSError: the table can't be read.
@@ -33,7 +34,7 @@ def parse(lines: Iterable[str]) -> Iterable[Place]:
         local, state = words[1], words[3]
         if state != _LISTEN:
             return
-        if local[6:8] == _LOOPBACK:
+        if local[6:8] == _LOOPBACK and local[4:6] < _PROBES:
             # The address stands there as the processor keeps it: its bytes the other way round.
             octets = (int(local[index : index + 2], 16) for index in (6, 4, 2, 0))
             yield ".".join(map(str, octets)), int(local[9:], 16)

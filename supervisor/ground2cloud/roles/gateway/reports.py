@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ground2cloud.backchannel.messages import HeartbeatRequest
 from ground2cloud.registry.records import Sighting
+from ground2cloud.roles.gateway.paths import Paths
 
 NEXT_IN = 30.0
 """Seconds between two heartbeats of an agent."""
@@ -11,8 +12,9 @@ NEXT_IN = 30.0
 _MISSED = 3
 """Heartbeats that an agent may miss before what it told says nothing of now."""
 
-_PER_SECOND = 50
-"""Heartbeats a second that the gateway is ready to take; with more agents they come less often."""
+_PER_SECOND = 25
+"""Heartbeats a second that the gateway is ready to take, each with a probe behind it; with more
+agents they come less often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,14 @@ class Report:
 
 
 class Reports:
-    """The newest report of every agent, and the sightings that are not written yet."""
+    """The newest report of every agent, and the sightings that are not written yet.
+
+    Attributes:
+        paths: what came of probes.
+    """
 
     def __init__(self) -> None:
+        self.paths = Paths()
         self._newest: dict[int, Report] = {}
         self._due: dict[int, Sighting] = {}
 
@@ -66,6 +73,7 @@ class Reports:
         """Drop what was heard of one that is gone."""
         self._newest.pop(registration, None)
         self._due.pop(registration, None)
+        self.paths.forget(registration)
 
     def take_due(self) -> tuple[Sighting, ...]:
         """Answer the sightings that are to be written, and count them as written."""
@@ -73,7 +81,7 @@ class Reports:
         return due
 
     def next_in(self, agents: int) -> float:
-        """Seconds until an agent should come again: 30 up to 1,500 agents, then more."""
+        """Seconds until an agent should come again: 30 up to 750 agents, then more."""
         return max(NEXT_IN, agents / _PER_SECOND)
 
     def silent_after(self, agents: int) -> float:

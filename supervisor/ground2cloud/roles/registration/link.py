@@ -62,7 +62,7 @@ SOONEST = 1.0
 """Seconds between two heartbeats at least, whatever happens in between."""
 
 DOUBTED = 5.0
-"""Seconds until the next heartbeat at most while a path is broken."""
+"""Seconds until the next heartbeat after a path was found broken; each time twice as many."""
 
 SKEWED = 60.0
 """Seconds between the two clocks that are worth a line in the log."""
@@ -96,7 +96,8 @@ class Link:
         report: makes the heartbeat.
         wanted: the services as configured now.
         on_change: called on the loop with the identity after the gateway changed it.
-        prove: has the lanes' paths proved, after each heartbeat; answers whether they are good.
+        prove: has the lanes' paths proved, after each heartbeat, with the seconds until the next
+            one; answers whether they are good.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Link:
         report: Callable[[], HeartbeatRequest],
         wanted: Callable[[], Wanted],
         on_change: Callable[[Identity], None],
-        prove: Callable[[Client], Awaitable[bool]],
+        prove: Callable[[Identity, float], Awaitable[bool]],
     ) -> None:
         self.state = State()
         self._store = store
@@ -117,7 +118,9 @@ class Link:
         self._poked = asyncio.Event()
         self._closed = asyncio.Event()
         self._failures = 0
+        self._doubts = 0
         self._silent = False
+        self._answers: dict[str, ClaimAnswer] = {}
         self._told: frozenset[Notice] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
@@ -128,6 +131,7 @@ class Link:
         if identity is None or before is None or identity.registration != before.registration:
             self.state = State()
             self._silent = False
+            self._answers.clear()
             self._told = frozenset()
         self.poke()
 
@@ -149,7 +153,8 @@ class Link:
         """Have the stale holder of a slot ended, and wait until it is our turn to dial.
 
         Whatever goes wrong, the lane may dial: `CLAIM` seconds without an answer are enough, and
-        whatever the gateway answers, `LONGEST_TURN`. Answers with the gateway's last word, if any.
+        whatever the gateway answers, `LONGEST_TURN`. Answers with the gateway's last word on this
+        slot, which may be about an earlier lane; None if there is none.
         """
         identity = self._identity
         if identity is None or self._closed.is_set():
@@ -161,8 +166,8 @@ class Link:
                 {turn, closed}, timeout=LONGEST_TURN, return_when=asyncio.FIRST_COMPLETED
             )
             if turn.done():
-                return turn.result()
-            if not closed.done():
+                turn.result()
+            elif not closed.done():
                 message = f"dialling on slot {slot} without a turn: none for {LONGEST_TURN:g} s"
                 log(_log, logging.WARNING, "claim-endless", message)
         except Ground2CloudError as error:
@@ -174,13 +179,15 @@ class Link:
         finally:
             turn.cancel()
             closed.cancel()
-        return None
+        return self._answers.get(slot)
 
-    async def _wait_for_turn(self, identity: Identity, slot: str) -> ClaimAnswer:
+    async def _wait_for_turn(self, identity: Identity, slot: str) -> None:
         """Claim a slot until the gateway says that it is our turn."""
         while True:
             begun = monotonic()
             answer = await _claim(identity, slot, CLAIM_IN_DOUBT if self._silent else CLAIM)
+            if self._is_of(identity):
+                self._answers[slot] = answer
             if answer.holder == "ended":
                 took = monotonic() - begun
                 message = f"the gateway ended the stale session of slot {slot}, in {took:.2f} s"
@@ -191,7 +198,7 @@ class Link:
                 log(_log, logging.DEBUG, "claim-paced", f"{what} in {wait:.1f} s, as asked")
                 await asyncio.sleep(wait)
             if not answer.again:
-                return answer
+                return
 
     async def _keep(self) -> None:
         while True:
@@ -223,8 +230,11 @@ class Link:
         self._succeed(client)
         self._tell_notices(answer.notices)
         self._change(identity, lambda known: after_heartbeat(known, answer, self._store.public_key))
-        proved = await self._prove(client)
-        return answer.next_in if proved else min(answer.next_in, DOUBTED)
+        if await self._prove(identity, answer.next_in):
+            self._doubts = 0
+            return answer.next_in
+        self._doubts += 1
+        return min(answer.next_in, DOUBTED * float(1 << min(self._doubts - 1, 10)))
 
     async def _tell_services(self, client: Client, identity: Identity) -> None:
         wanted = self._wanted()

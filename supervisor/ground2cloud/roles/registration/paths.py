@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.messages import ProbePlace
+from ground2cloud.config.identity import Identity
 from ground2cloud.core.clock import monotonic
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.logs.fields import log
 from ground2cloud.openssh.forward import Forward
-from ground2cloud.roles.registration.asking import ask
+from ground2cloud.roles.registration.asking import ask, client_of
 
 _log = logging.getLogger(__name__)
 
 WITHIN = 10.0
 """Seconds for the gateway's answer; it gives the lane 4 of them."""
 
+_MISSED = 3  # heartbeats without one, after which a proof is none of now
 _HOST = "127.0.0.1"
 _NAME = "the probe"
 _NONCE = 24  # random bytes
@@ -34,10 +35,14 @@ _MOST = 16  # connections at a time: anybody on this machine can make one
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What came of a probe, at this monotonic moment; `detail` says what is wrong."""
+    """What came of a probe that began at this monotonic moment; `detail` says what is wrong.
+
+    After `until` it says nothing of now: another one should have come.
+    """
 
     ok: bool
     at: float
+    until: float
     detail: str = ""
 
 
@@ -81,34 +86,40 @@ class Paths:
         for writer in self._open:
             writer.close()
 
-    async def prove(self, client: Client) -> bool:
-        """Have every lane probed; answer whether all are as they should be, as far as is known."""
-        good = True
-        for slot in tuple(self._probed()):
-            proof = await self._prove(client, slot)
-            if proof is not None:
-                self._tell(slot, self._proofs.get(slot), proof)
-                self._proofs[slot] = proof
-                good = good and proof.ok
-        return good
+    async def prove(self, identity: Identity, next_in: float) -> bool:
+        """Have every lane probed, all at once; answer whether none is found broken.
 
-    async def _prove(self, client: Client, slot: str) -> Proof | None:
-        """Probe one lane; None where that says nothing about it."""
+        Args:
+            identity: whose lanes they are.
+            next_in: seconds until this is done again.
+        """
+        lanes = tuple(self._probed())
+        return all(await asyncio.gather(*(self._prove(identity, each, next_in) for each in lanes)))
+
+    async def _prove(self, identity: Identity, slot: str, next_in: float) -> bool:
+        """Probe one lane, and keep what that says about it; answer whether it is not broken."""
         nonce = secrets.token_urlsafe(_NONCE)
+        begun = monotonic()
         self._awaited.add(nonce.encode())
+        client = client_of(identity, within=WITHIN)
         try:
             answer = await ask(partial(client.probe, slot, nonce), within=WITHIN)
         except Ground2CloudError as error:
             log(_log, logging.DEBUG, "probe-unanswered", f"no probe of {slot}: {error.message}")
-            return None
+            return True
         finally:
             came = nonce.encode() not in self._awaited
             self._awaited.discard(nonce.encode())
         if answer.result == "not-supported" or slot not in self._probed():
-            return None
-        if answer.result == "passed" and not came:
-            return Proof(ok=False, at=monotonic(), detail="the gateway's probe did not come here")
-        return Proof(answer.result == "passed", monotonic(), answer.detail)
+            self._proofs.pop(slot, None)
+            return True
+        ok, detail = answer.result == "passed", answer.detail
+        if ok and not came:
+            ok, detail = False, "the gateway's probe did not come here"
+        proof = Proof(ok, begun, begun + _MISSED * next_in, detail)
+        self._tell(slot, self._proofs.get(slot), proof)
+        self._proofs[slot] = proof
+        return ok
 
     async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)

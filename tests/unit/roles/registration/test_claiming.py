@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.errors import SilentError, UnreachableError
 from ground2cloud.backchannel.messages import ClaimAnswer, HeartbeatRequest
 from ground2cloud.config.identity import Identity
@@ -41,7 +40,7 @@ def report() -> HeartbeatRequest:
     raise AssertionError("nobody beats here")
 
 
-async def prove(_client: Client) -> bool:
+async def prove(_identity: Identity, _next_in: float) -> bool:
     raise AssertionError("nobody probes here")
 
 
