@@ -27,8 +27,9 @@ SLOW = 0.5
 QUICK_FOR = 2.0
 """Seconds after a login for which it is looked quickly."""
 
-HOLD = 4.0
-"""Seconds for which a claim is kept waiting for its answer: less than agents wait for one."""
+HOLD = 12.0
+"""Seconds for which a claim is kept waiting for its answer: less than agents wait for one, with
+time for their connection to be taken up."""
 
 HELD = 300
 """Connections of agents beyond which nobody is kept waiting; there may be 512."""
