@@ -65,7 +65,9 @@ def route_value(backend: Backend, known_slots: Sequence[str]) -> str:
 
 
 def key_value(key: Key) -> str:
-    """What `keys.map` says of a key."""
+    """What `keys.map` says of a key: its element alone where nothing else is limited."""
+    if key.expires_at is key.connections is key.rate is None and not key.networks:
+        return str(key.element)
     fields = (
         str(key.element),
         # Never early by a fraction, never late by more than a second.

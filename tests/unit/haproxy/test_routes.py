@@ -1,5 +1,6 @@
 """Nothing that could break out of a map's line or a word of the configuration is accepted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,11 @@ def test_no_key_is_in_any_file_but_its_hash() -> None:
     assert set(files) == {*maps.MAPS, maps.CALLS, "haproxy.cfg", "connect.lua"}
     assert HASH not in files["haproxy.cfg"]
     assert "1001/db" not in files["haproxy.cfg"].replace("1001/service", "")
+
+
+def test_of_a_key_without_limits_the_map_says_the_element_alone() -> None:
+    """The router asks nothing more of it."""
+    key = Key(HASH, 7, ((1001, None),))
+    assert maps.key_value(key) == "7"
+    for limit in ({"rate": 1}, {"connections": 1}, {"expires_at": 1.0}, {"networks": ("::/0",)}):
+        assert maps.key_value(replace(key, **limit)).startswith("7|")  # type: ignore[arg-type] # the fields of the test
