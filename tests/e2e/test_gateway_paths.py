@@ -110,7 +110,11 @@ def test_a_lane_that_came_while_the_backchannel_hung_is_proved_later(pair: Joine
     program.suspend()
     try:
         pair.cut()
-        wait_until(lambda: (pids := pair.agent.ssh_pids()) and pids != before, what="another ssh")
+        wait_until(
+            lambda: (pids := pair.agent.ssh_pids()) and pids != before,
+            timeout=40,
+            what="another ssh",
+        )
         pair.agent.wait_ready()
         assert pair.agent.status().services[0].lights.path.state == "unknown"
     finally:

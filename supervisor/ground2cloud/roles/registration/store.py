@@ -139,7 +139,7 @@ class Store:
             make_private_directory(self.state)
             lock = StateLock(self.state / "registration.lock")
             try:
-                lock.acquire(os.getpid())
+                _acquire(lock)
             except AlreadyRunningError:
                 raise Ground2CloudError(
                     "another command changes this registration just now", "wait until it is done"
@@ -164,21 +164,34 @@ class Store:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         lock = StateLock(self.state / "identity.lock")
-        deadline = monotonic() + _PATIENCE
         with _told(self.state):
-            while True:
-                try:
-                    lock.acquire(os.getpid())
-                    break
-                except AlreadyRunningError:
-                    if monotonic() > deadline:
-                        raise Ground2CloudError(f"{self.path} is in use for too long") from None
-                    Event().wait(_LOOK_EVERY)
+            try:
+                _acquire(lock)
+            except AlreadyRunningError:
+                raise Ground2CloudError(f"{self.path} is in use for too long") from None
             give_to_owner(self.state / "identity.lock")
         try:
             yield
         finally:
             lock.release()
+
+
+def _acquire(lock: StateLock) -> None:
+    """Wait for a lock that may be held for a moment: also by what a killed command had begun.
+
+    Raises:
+        AlreadyRunningError: it is held for longer.
+    """
+    deadline = monotonic() + _PATIENCE
+    while True:
+        try:
+            lock.acquire(os.getpid())
+        except AlreadyRunningError:
+            if monotonic() > deadline:
+                raise
+            Event().wait(_LOOK_EVERY)
+        else:
+            return
 
 
 @contextlib.contextmanager
