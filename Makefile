@@ -93,7 +93,7 @@ bench: $(READY)
 
 soak: $(READY)
 	@tests/setup/debian demo
-	@SOAK_SECONDS=$(SOAK_SECONDS) $(PYTHON) -m tests.soak
+	@SOAK_SECONDS=$(SOAK_SECONDS) exec $(PYTHON) -m tests.soak
 
 format: $(READY)
 	@.venv/bin/ruff check --quiet --fix || true

@@ -102,6 +102,7 @@ def test_a_new_lane_is_proved_anew(pair: Joined) -> None:
     )
 
 
+@pytest.mark.timeout(150)
 def test_a_lane_that_came_while_the_backchannel_hung_is_proved_later(pair: Joined) -> None:
     """It had no answer to its claim, and is at the place of the one before."""
     wait_for(pair, "up")

@@ -146,6 +146,7 @@ def test_a_lane_asks_until_it_is_its_turn(make: Make, gateway: SmallGateway) -> 
     agent.stop()
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("how", ["away", "hangs", "refuses"])
 def test_no_lane_waits_for_a_backchannel(make: Make, gateway: SmallGateway, how: str) -> None:
     agent = make()
@@ -157,7 +158,7 @@ def test_no_lane_waits_for_a_backchannel(make: Make, gateway: SmallGateway, how:
     else:
         gateway.fault = RefusedError(Slug.UNAVAILABLE, "not now")
     agent.start()
-    agent.wait_ready(timeout=20)
+    agent.wait_ready(timeout=40)
     assert answers(port_of(agent))
 
     def told() -> bool:

@@ -65,6 +65,7 @@ class Lanes:
         self._on_login = on_login
         self._poked = asyncio.Event()
         self._quick_until = 0.0
+        self._came: dict[int, float] = {}
         self._watching = True
         self._closing = False
 
@@ -74,6 +75,7 @@ class Lanes:
         session = self.claims.hear(event, now)
         if session is not None:
             self.pacing.arrived(session.registration, now)
+            self._came[session.registration] = now
             self._on_login(session)
         self.poke(now)
 
@@ -101,15 +103,23 @@ class Lanes:
     async def turn(self, registration: int, *, load: float, crowd: int) -> Admission:
         """Wait until a registration may dial, `HOLD` seconds at most; answer what came of it.
 
-        An answer that comes late costs nothing; a claim that is made again costs 6 ms.
+        An answer that comes late costs nothing; a claim that is made again costs 6 ms. Who has
+        logged in meanwhile waits for no answer any more, and needs no place.
         """
-        deadline = monotonic() + HOLD
+        begun = monotonic()
+        deadline = begun + HOLD
         while True:
             now = monotonic()
+            if self.came_since(registration, begun):
+                return Admission(0.0)
             admission = self.pacing.ask(registration, now, load=load, crowd=crowd)
             if not admission.again or now >= deadline or crowd > HELD or self._closing:
                 return admission
             await asyncio.sleep(_LOOK_FOR_PLACE)
+
+    def came_since(self, registration: int, moment: float) -> bool:
+        """Whether a lane of a registration has logged in since a moment."""
+        return self._came.get(registration, moment - 1.0) > moment
 
     def close(self) -> None:
         """Keep nobody waiting any more."""

@@ -41,8 +41,7 @@ CLAIM = 20.0
 
 A gateway to which two hundred agents come back at once has many claims to answer, and what would
 keep it from that is those who dial without an answer: with 8 s a third of them did, on two slow
-processors, and up to 23 of them failed. Where a heartbeat finds the backchannel silent meanwhile,
-nobody waits any longer.
+processors, and up to 23 of them failed.
 """
 
 CLAIM_IN_DOUBT = 0.5
@@ -121,7 +120,7 @@ class Link:
         self._closed = asyncio.Event()
         self._failures = 0
         self._doubts = 0
-        self._silence = asyncio.Event()
+        self._silent = False
         self._answers: dict[str, ClaimAnswer] = {}
         self._told: frozenset[Notice] = frozenset()
         self._task: asyncio.Task[None] | None = None
@@ -132,7 +131,7 @@ class Link:
         self._failures = 0
         if identity is None or before is None or identity.registration != before.registration:
             self.state = State()
-            self._silence.clear()
+            self._silent = False
             self._answers.clear()
             self._told = frozenset()
         self.poke()
@@ -162,34 +161,32 @@ class Link:
         if identity is None or self._closed.is_set():
             return None
         turn = asyncio.create_task(self._wait_for_turn(identity, slot))
-        ends = {asyncio.create_task(self._closed.wait())}
-        if not self._silence.is_set():
-            ends.add(asyncio.create_task(self._silence.wait()))
+        closed = asyncio.create_task(self._closed.wait())
         try:
             await asyncio.wait(
-                {turn, *ends}, timeout=LONGEST_TURN, return_when=asyncio.FIRST_COMPLETED
+                {turn, closed}, timeout=LONGEST_TURN, return_when=asyncio.FIRST_COMPLETED
             )
             if turn.done():
                 turn.result()
-            elif not any(each.done() for each in ends):
+            elif not closed.done():
                 message = f"dialling on slot {slot} without a turn: none for {LONGEST_TURN:g} s"
                 log(_log, logging.WARNING, "claim-endless", message)
         except Ground2CloudError as error:
-            self._note_silence(error)
+            self._silent = isinstance(error, SilentError)
             message = f"dialling without a claim of slot {slot}: {error.message}"
             log(_log, logging.INFO, "claim-failed", message)
             if self.state.up:
                 self.poke()  # find out whether it is down, so that the next lane waits less
         finally:
-            for task in (turn, *ends):
-                task.cancel()
+            turn.cancel()
+            closed.cancel()
         return self._answers.get(slot)
 
     async def _wait_for_turn(self, identity: Identity, slot: str) -> None:
         """Claim a slot until the gateway says that it is our turn."""
         while True:
             begun = monotonic()
-            answer = await _claim(identity, slot, self._patience)
+            answer = await _claim(identity, slot, CLAIM_IN_DOUBT if self._silent else CLAIM)
             if self._is_of(identity):
                 self._answers[slot] = answer
             if answer.holder == "ended":
@@ -253,6 +250,7 @@ class Link:
             self._refuse(f"the gateway refuses these services: {error.message}", error.hint)
             return
         self.state.refusal = ""
+        self._answers.clear()  # what was said of probes depends on them
         services = tuple(allotted(each) for each in answer.services)
         self._change(identity, lambda known: replace(known, service=services))
 
@@ -282,7 +280,7 @@ class Link:
             words = "answers" if state.up is None else "answers again"
             log(_log, logging.INFO, "backchannel-up", f"the gateway's backchannel {words}")
         state.up, state.at, state.detail = True, monotonic(), ""
-        self._silence.clear()
+        self._silent = False
         self._failures = 0
         if client.timing is None:
             return
@@ -300,7 +298,7 @@ class Link:
             log(_log, logging.WARNING, "backchannel-down", message)
             state.at = monotonic()
         state.up, state.detail = False, error.message
-        self._note_silence(error)
+        self._silent = isinstance(error, SilentError)
         self._failures += 1
         wait = AGAIN.delay(self._failures, random.random())  # noqa: S311 - spreads load
         if isinstance(error, RefusedError):
@@ -308,13 +306,6 @@ class Link:
                 return REFUSED_AGAIN
             wait = max(wait, min(error.retry_after or 0.0, REFUSED_AGAIN))
         return wait
-
-    @property
-    def _patience(self) -> float:
-        return CLAIM_IN_DOUBT if self._silence.is_set() else CLAIM
-
-    def _note_silence(self, error: Ground2CloudError) -> None:
-        (self._silence.set if isinstance(error, SilentError) else self._silence.clear)()
 
     def _refuse(self, message: str, hint: str) -> None:
         if message != self.state.refusal:

@@ -88,19 +88,6 @@ async def test_who_was_silent_is_given_less_time(
     assert gateway.patience == [CLAIM, CLAIM_IN_DOUBT]
 
 
-async def test_nobody_waits_on_when_a_heartbeat_finds_silence(
-    made: Link, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link, "LONGEST_TURN", 60.0)
-    talk_to(Gateway(answer(15.0, again=True)), monkeypatch)
-    claiming = asyncio.create_task(made.claim(SLOT))
-    await asyncio.sleep(0.05)
-    assert not claiming.done()
-    made._fail(SilentError("no answer to a heartbeat"))
-    async with asyncio.timeout(5):
-        await claiming
-
-
 async def test_who_refuses_is_not_silent(made: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that is being restarted refuses connections, and then has many to answer."""
     gateway = Gateway(UnreachableError("refused"), answer(0, again=False))
