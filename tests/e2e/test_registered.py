@@ -2,7 +2,10 @@
 
 import os
 import signal
+import socket
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -207,19 +210,43 @@ def test_heartbeats_tell_how_it_is_and_measure_the_clocks(
     agent.stop()
 
 
-def test_the_next_endpoint_is_tried_when_one_is_blocked(make: Make, gateway: SmallGateway) -> None:
-    silent = free_port()
-    gateway.endpoints = [("127.0.0.1", silent), *gateway.endpoints]
-    agent = make()
-    register(agent, gateway)
-    agent.start()
-    agent.wait_ready()
-    assert "trying the gateway's next endpoint" in agent.log_text()
-    os.kill(agent.ssh_pids()[0], signal.SIGKILL)
-    wait_until(lambda: agent.status().lanes[0].restarts >= 1, what="a restart")
-    agent.wait_ready()
-    assert agent.log_text().count("next endpoint") == 1, "the one that worked is kept"
-    agent.stop()
+@contextmanager
+def blocked(how: str) -> Iterator[int]:
+    """Lend a port of an endpoint that leads nowhere."""
+    if how == "refused":
+        yield free_port()
+        return
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = listening.getsockname()[1]
+        # With its queue full, the kernel drops what comes, as a firewall does.
+        for _ in range(2 if how == "dropped" else 0):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(("127.0.0.1", port))
+        if how == "dropped":
+            with pytest.raises(TimeoutError):
+                socket.create_connection(("127.0.0.1", port), timeout=0.5)
+        yield port
+
+
+@pytest.mark.parametrize("how", ["refused", "dropped", "without a word"])
+def test_the_next_endpoint_is_tried_when_one_is_blocked(
+    make: Make, gateway: SmallGateway, how: str
+) -> None:
+    with blocked(how) as port:
+        gateway.endpoints = [("127.0.0.1", port), *gateway.endpoints]
+        quick = {"server_alive_interval": 1, "server_alive_count_max": 1, "connect_timeout": 2}
+        agent = make(ssh=quick)
+        register(agent, gateway)
+        agent.start()
+        agent.wait_ready()
+        assert "trying the gateway's next endpoint" in agent.log_text()
+        os.kill(agent.ssh_pids()[0], signal.SIGKILL)
+        wait_until(lambda: agent.status().lanes[0].restarts >= 1, what="a restart")
+        agent.wait_ready()
+        assert agent.log_text().count("next endpoint") == 1, "the one that worked is kept"
+        agent.stop()
 
 
 def test_an_answer_that_was_lost_is_asked_for_again(make: Make, gateway: SmallGateway) -> None:
