@@ -2,10 +2,7 @@
 
 import os
 import signal
-import socket
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -25,6 +22,7 @@ from tests.e2e.registered import (
     register,
 )
 from tests.lab.agent import Agent
+from tests.lab.blocked import blocked
 from tests.lab.editing import edit
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -208,26 +206,6 @@ def test_heartbeats_tell_how_it_is_and_measure_the_clocks(
     assert abs(found.clock_skew) < 2
     assert "clock here" in cli(agent, "status").stdout
     agent.stop()
-
-
-@contextmanager
-def blocked(how: str) -> Iterator[int]:
-    """Lend a port of an endpoint that leads nowhere."""
-    if how == "refused":
-        yield free_port()
-        return
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        port = listening.getsockname()[1]
-        # With its queue full, the kernel drops what comes, as a firewall does.
-        for _ in range(2 if how == "dropped" else 0):
-            waiting = stack.enter_context(socket.socket())
-            waiting.settimeout(0)
-            waiting.connect_ex(("127.0.0.1", port))
-        if how == "dropped":
-            with pytest.raises(TimeoutError):
-                socket.create_connection(("127.0.0.1", port), timeout=0.5)
-        yield port
 
 
 @pytest.mark.parametrize("how", ["refused", "dropped", "without a word"])

@@ -34,6 +34,9 @@ def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None = N
         code = answer if isinstance(answer, int) else 0
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
+    except SystemExit:  # click found the reader gone; on Windows its own last flush complains
+        _discard_output()
+        code = EXIT_FAILURE
     except Exception as error:  # noqa: BLE001 - the outermost line of the program
         code = _report(error, settings)
     return code
