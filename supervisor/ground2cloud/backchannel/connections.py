@@ -14,7 +14,7 @@ from ground2cloud.backchannel.guard import refuse_garbage
 from ground2cloud.backchannel.limits import Limits, source_of
 from ground2cloud.core.accepting import accept
 
-_HANDSHAKE_TIMEOUT = 10.0  # seconds; agents far away take 0.5
+_HANDSHAKE_TIMEOUT = 30.0  # seconds; agents far away take 0.5, but two hundred at once wait in line
 _SHUTDOWN_TIMEOUT = 2.0  # seconds for the other side to say goodbye
 
 
