@@ -229,6 +229,28 @@ def test_many_requests_on_one_connection_each_go_their_own_way(router: Router) -
             assert (reply.body if expected else reply.error is not None) == (expected or True)
 
 
+def test_no_request_on_a_kept_connection_lives_on_the_key_of_the_one_before(router: Router) -> None:
+    with router.connect() as connection:
+        for lines, expected in (
+            (f"Ground2Cloud-Key: {SECRET}\r\n", None),
+            ("", "no-key"),
+            ("Ground2Cloud-Key: \r\n", "no-key"),
+            (f"Ground2Cloud-Key: {SECRET}\r\n", None),
+            (f"Ground2Cloud-Key: {SECRET}x\r\n", "wrong-key"),
+            (f"Ground2Cloud-Key: {SECRET[:-1]}\r\n", "wrong-key"),
+            (f"Ground2Cloud-Key: {SECRET[:-1]}X\r\n", "wrong-key"),
+            ("Proxy-Authorization: Basic \r\n", "no-key"),
+            (f"Proxy-Authorization: Bearer {SECRET}\r\n", None),
+            (f"Proxy-Authorization: Negotiate {SECRET}\r\n", "no-key"),
+            ("Ground2Cloud-Key: expired\r\n", "key-expired"),
+            ("Ground2Cloud-Key: expired\r\n", "key-expired"),
+            ("Ground2Cloud-Key: both\r\n", None),
+        ):
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: 1001\r\n{lines}\r\n".encode())
+            reply = read_reply(connection)
+            assert (reply.error, reply.status == 200) == (expected, expected is None), lines
+
+
 def test_pipelined_requests_are_answered_in_order(router: Router) -> None:
     with router.connect() as connection:
         pair = head("GET", "/", "1001") + head("GET", "/", "1002", "Ground2Cloud-Key: both")
