@@ -1,6 +1,7 @@
 """The rendered ssh_config as text. What the real ssh reads in it is tested in tests/e2e."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,15 @@ from ground2cloud.config.model import Gateway, Ssh
 from ground2cloud.config.protected import PROTECTED_OPTIONS
 from ground2cloud.openssh.forward import Forward
 from ground2cloud.openssh.program import SshProgram
-from ground2cloud.openssh.render import Places, argv, check_argv, known_hosts_line, lane_config
+from ground2cloud.openssh.render import (
+    PROOF,
+    TELLING,
+    Places,
+    argv,
+    check_argv,
+    known_hosts_line,
+    lane_config,
+)
 
 HERE = Path(__file__).parent
 ROOT = Path(HERE.anchor) / "g2c"
@@ -101,17 +110,41 @@ def test_an_ssh_without_log_verbose_logs_everything() -> None:
     assert "LogLevel ERROR\n" in config()
 
 
-def test_only_the_proof_is_searched_for_in_every_line_of_ssh() -> None:
-    def patterns(program: SshProgram) -> list[str]:
-        [line] = [line for line in config(program=program).splitlines() if "LogVerbose" in line]
-        return line.split()[1].split(",")
+def log_verbose(program: SshProgram) -> list[str]:
+    [line] = [line for line in config(program=program).splitlines() if "LogVerbose" in line]
+    return line.split()[1].split(",")
 
-    bare = patterns(SshProgram("ssh", (9, 2), "", bare_sources=True))
+
+BARE = SshProgram("ssh", (9, 2), "", bare_sources=True)
+
+
+def test_only_the_proof_is_searched_for_in_every_line_of_ssh() -> None:
+    bare = log_verbose(BARE)
     assert [each for each in bare if each.startswith("*")] == ["*:ssh_confirm_remote_forward():*"]
     assert "packet.c:ssh_packet_read_poll_seqnr():*" in bare
-    with_paths = patterns(SshProgram("ssh.exe", (9, 5), "", bare_sources=False))
-    assert len(with_paths) == len(bare)
-    assert all(each.startswith("*:") for each in with_paths)
+    with_paths = log_verbose(SshProgram("ssh.exe", (9, 5), "", bare_sources=False))
+    assert with_paths == [f"*:{name}():*" for name in (PROOF, *TELLING)]
+
+
+def matches(tag: str, patterns: list[str]) -> bool:
+    """What OpenSSH's match_pattern_list finds: nothing where a negated pattern fits."""
+    assert not any(set("[]") & set(each) for each in patterns), "no such thing in OpenSSH"
+    fits = [each for each in patterns if fnmatchcase(tag, each.removeprefix("!"))]
+    return bool(fits) and not any(each.startswith("!") for each in fits)
+
+
+@pytest.mark.parametrize("number", [2, 22, 1222])
+def test_the_lines_that_tell_are_printed_and_what_is_said_of_each_connection_is_not(
+    number: int,
+) -> None:
+    patterns = log_verbose(BARE)
+    for name, file in {PROOF: "ssh.c", **TELLING}.items():
+        assert matches(f"{file}:{name}():{number} (bin=ssh, pid=2{number})", patterns), name
+    for said in (
+        "nchan.c:chan_send_eof2", "misc.c:set_nonblock", "packet.c:ssh_packet_send2_wrapped",
+        "packet.c:ssh_packet_read_poll2", "channels.c:channel_new", "clientloop.c:client_input",
+    ):  # fmt: skip
+        assert not matches(f"{said}():{number} (pid={number})", patterns)
 
 
 def test_known_hosts_tokens_came_with_8_4() -> None:

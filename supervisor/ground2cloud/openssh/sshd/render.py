@@ -4,14 +4,14 @@ from pathlib import Path
 
 from ground2cloud.core import addresses
 from ground2cloud.openssh import quoting
-from ground2cloud.openssh.render import HELD_COMMAND
+from ground2cloud.openssh.render import CHATTER, HELD_COMMAND
 from ground2cloud.openssh.sshd.program import SshdProgram
 from ground2cloud.openssh.sshd.settings import SshdPlaces, SshdSettings
 from ground2cloud.rendering.templates import render
 
 TEMPLATE = "sshd_config.j2"
 
-LOG_VERBOSE = "*:auth_log():*,*:privsep_postauth():*"
+LOG_VERBOSE = ",".join((*CHATTER, "!channels*", "*:auth_log():*", "*:privsep_postauth():*"))
 """The functions of sshd whose lines carry a process number: whose key, and which child."""
 
 
