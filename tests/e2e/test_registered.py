@@ -147,6 +147,19 @@ def test_a_lane_asks_until_it_is_its_turn(make: Make, gateway: SmallGateway) -> 
     agent.stop()
 
 
+def test_no_request_waits_for_the_turn_of_a_lane(make: Make, gateway: SmallGateway) -> None:
+    agent = make()
+    register(agent, gateway)
+    gateway.not_yet, gateway.dial_in = 1_000_000, 15.0
+    agent.start()
+    wait_until(lambda: gateway.claims, what="a claim")
+    assert cli(agent, "pause", "app").returncode == 0
+    gateway.not_yet, gateway.dial_in = 0, 0.0
+    assert cli(agent, "resume", "app").returncode == 0
+    agent.wait_ready()
+    agent.stop()
+
+
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("how", ["away", "hangs", "refuses"])
 def test_no_lane_waits_for_a_backchannel(make: Make, gateway: SmallGateway, how: str) -> None:

@@ -30,6 +30,11 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
+class Spawned:
+    """The child's preparations are done, and its process was started."""
+
+
+@dataclass(frozen=True, slots=True)
 class BecameReady:
     """The child proved that it works."""
 
@@ -67,7 +72,19 @@ class Wake:
     """The machine's network or clock changed: waits are pointless, and links may be dead."""
 
 
-Event = Start | Stop | Restart | Reload | BecameReady | Ended | Unresponsive | Due | Changed | Wake
+Event = (
+    Start
+    | Stop
+    | Restart
+    | Reload
+    | Spawned
+    | BecameReady
+    | Ended
+    | Unresponsive
+    | Due
+    | Changed
+    | Wake
+)
 
 
 @dataclass(frozen=True, slots=True)

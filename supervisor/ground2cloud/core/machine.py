@@ -21,6 +21,7 @@ from ground2cloud.core.events import (
     Reload,
     Renew,
     Restart,
+    Spawned,
     Start,
     Stop,
     Unresponsive,
@@ -63,7 +64,7 @@ class Child:
 Step = tuple[Child, tuple[Command, ...]]
 
 
-def step(child: Child, event: Event, now: float, limits: Limits) -> Step:  # noqa: C901, PLR0911 - one way per event
+def step(child: Child, event: Event, now: float, limits: Limits) -> Step:  # noqa: C901, PLR0911, PLR0912 - one way per event
     """Answer the child after `event`, and the commands to perform in their order."""
     match event:
         case Start():
@@ -75,6 +76,8 @@ def step(child: Child, event: Event, now: float, limits: Limits) -> Step:  # noq
             return _restart(replace(child, wanted=True, failures=0), now, limits)
         case Reload():
             return _reload(child, now, limits)
+        case Spawned():
+            return _spawned(child, now, limits), ()
         case BecameReady():
             return _ready(child, now, limits)
         case Ended():
@@ -99,7 +102,13 @@ def _enter(child: Child, state: State, now: float, deadline: float | None) -> Ch
 
 def _launch(child: Child, now: float, limits: Limits) -> Step:
     child = replace(child, launches=child.launches + 1, cause=None, outdated=False, stale=False)
-    return _enter(child, State.STARTING, now, now + limits.start_timeout), (Launch(),)
+    return _enter(child, State.STARTING, now, now + limits.prepare_timeout), (Launch(),)
+
+
+def _spawned(child: Child, now: float, limits: Limits) -> Child:
+    if child.state is not State.STARTING or child.cause is not None:
+        return child
+    return replace(child, deadline=now + limits.start_timeout)
 
 
 def _drain(child: Child, now: float, limits: Limits) -> Step:

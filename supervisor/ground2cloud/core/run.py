@@ -124,8 +124,8 @@ class Run:
     async def live(self) -> Verdict:
         """Run to the end; answer why it ended."""
         try:
-            prepared = await self._prepare()
-            if self._asked.is_set():
+            prepared = await self._prepare_unless_asked()
+            if prepared is None:
                 return REQUESTED
             # Only now: what the observer should expect may depend on what was prepared.
             self.observer = observer = self._spec.observe()
@@ -137,6 +137,21 @@ class Run:
         if self._asked.is_set():
             end_process(self._process, hard=True)
         return observer.verdict(await self._attend(self._process, prepared.heartbeat))
+
+    async def _prepare_unless_asked(self) -> Prepared | None:
+        """Prepare; None when the end is asked for meanwhile, which waits for nothing."""
+        preparing = asyncio.create_task(self._prepare())
+        asked = asyncio.create_task(self._asked.wait())
+        try:
+            await asyncio.wait({preparing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (preparing, asked):
+                task.cancel()
+            await asyncio.gather(preparing, asked, return_exceptions=True)
+        if self._asked.is_set():
+            self.checked = False  # what it wrote may have been left unchecked
+            return None
+        return preparing.result()
 
     async def _prepare(self, *, lives: bool = False) -> Prepared:
         try:

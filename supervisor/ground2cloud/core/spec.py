@@ -90,7 +90,8 @@ class Limits:
 
     Args:
         backoff: how long to wait between attempts.
-        start_timeout: a run that is not ready by then is ended and counts as failed.
+        prepare_timeout: a run whose process is not started by then is ended and counts as failed.
+        start_timeout: the same, for one that is not ready so long after its process was started.
         stop_timeout: grace between the polite and the hard end.
         blocked_retry: how slowly a blocked child is tried all the same, since a mistake on the
             other side gets mended without this machine hearing of it.
@@ -99,6 +100,7 @@ class Limits:
     """
 
     backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    prepare_timeout: float = 60.0
     start_timeout: float = 60.0
     stop_timeout: float = 2.0
     blocked_retry: float = 300.0

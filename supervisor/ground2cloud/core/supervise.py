@@ -25,6 +25,7 @@ from ground2cloud.core.events import (
     Reload,
     Renew,
     Restart,
+    Spawned,
     Start,
     Stop,
     Unresponsive,
@@ -210,7 +211,7 @@ class Supervisor:
             on_ready=lambda: self._post(name, BecameReady()),
             on_dead=lambda verdict: self._post(name, Unresponsive(verdict)),
             on_line=lambda line: self._on_line(name, line),
-            on_process=lambda pid: self._on_process(name, pid),
+            on_process=lambda pid: self._spawned(name, pid),
             checked=worker.checked,
         )
         worker.run = run
@@ -223,6 +224,10 @@ class Supervisor:
         worker.run = None
         with contextlib.suppress(KeyError):
             self._post(name, Ended(verdict, self._luck()))
+
+    def _spawned(self, name: str, pid: int) -> None:
+        self._post(name, Spawned())
+        self._on_process(name, pid)
 
     def is_ready(self, name: str) -> bool:
         """Whether a child of this name exists and is READY."""

@@ -34,6 +34,7 @@ from ground2cloud.openssh.render import (
     lane_config,
 )
 from ground2cloud.rendering.atomic import write_atomic
+from ground2cloud.roles.registration.link import LONGEST_TURN
 from ground2cloud.roles.registration.placing import NOT_REGISTERED, slot_of
 from ground2cloud.roles.registration.way import Way
 from ground2cloud.roles.sessions import Sessions
@@ -41,8 +42,8 @@ from ground2cloud.roles.sessions import Sessions
 _log = logging.getLogger(__name__)
 
 START_GRACE = 30.0
-"""Seconds beyond the connect timeout for authentication and forwards of a slow server."""
-
+"""Seconds beyond the connect timeout for authentication and forwards of a slow server, and beyond
+the longest wait for a turn for the check of the files."""
 
 UNPROVABLE_FOR = 600.0
 """Seconds for which a lane does without probes after the gateway did not grant them."""
@@ -106,6 +107,7 @@ class Shop:
         backoff, ssh = self.config.backoff, self.config.ssh
         return Limits(
             BackoffPolicy(backoff.initial, backoff.maximum, backoff.reset_after),
+            prepare_timeout=LONGEST_TURN + START_GRACE,
             start_timeout=ssh.connect_timeout + START_GRACE,
             dead_after=float(ssh.server_alive_interval * (ssh.server_alive_count_max + 1)),
         )
@@ -244,7 +246,7 @@ class Lane:
         if socket is not None:
             control.remove_stale(socket)
         identity = shop.registered
-        self.probe = None
+        self.probe = self.dialled = None
         if identity is not None:
             await self._ask_for_slot(identity)
         if shop.config.gateway is None and shop.identity is None:

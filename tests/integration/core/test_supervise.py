@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ground2cloud.core.spec import Limits
+from ground2cloud.core.spec import ChildSpec, Limits, Prepared
 from ground2cloud.core.supervise import Supervisor
 from tests.integration.core.fakes import ECHO, FOREVER, LEAVES_ONE, QUICK, READY, Watched, spec
 from tests.lab.waiting import eventually
@@ -36,6 +37,16 @@ def pid_of(supervisor: Supervisor, name: str = "child") -> int:
     assert run is not None
     assert run.pid is not None
     return run.pid
+
+
+def preparing(wait: Callable[[], Awaitable[object]], limits: Limits = QUICK) -> ChildSpec:
+    """A child that waits for something before each run."""
+
+    async def prepare() -> Prepared:
+        await wait()
+        return Prepared(argv=(sys.executable, "-c", FOREVER))
+
+    return replace(spec(FOREVER, limits=limits), prepare=prepare)
 
 
 async def test_a_killed_child_comes_back(watched: Watched) -> None:
@@ -184,6 +195,52 @@ async def test_stopping_while_it_starts_leaves_nothing(watched: Watched) -> None
     watched.supervisor.start(spec(FOREVER, check="import time; time.sleep(0.2)"))
     await asyncio.wait_for(watched.supervisor.stop("child"), 5)
     assert watched.states[-1] == "stopped"
+
+
+async def test_a_child_whose_turn_comes_late_is_started_all_the_same(watched: Watched) -> None:
+    hasty = Limits(QUICK.backoff, start_timeout=2.0, stop_timeout=0.5)
+    watched.supervisor.start(preparing(lambda: asyncio.sleep(2.5), hasty))
+    await until(watched, "ready")
+
+
+async def test_nobody_waits_for_the_preparations_of_a_child_that_is_to_end(
+    watched: Watched,
+) -> None:
+    began, never = asyncio.Event(), asyncio.Event()
+
+    def wait() -> Awaitable[object]:
+        began.set()
+        return never.wait()
+
+    watched.supervisor.start(preparing(wait))
+    await asyncio.wait_for(began.wait(), 15)
+    watched.supervisor.restart("child")
+    try:
+        await until(watched, "starting", 2)
+        await asyncio.wait_for(watched.supervisor.stop("child"), 15)
+    finally:
+        never.set()
+    assert watched.states[-1] == "stopped"
+
+
+async def test_files_whose_check_was_cut_off_are_checked_by_the_next_run(
+    watched: Watched, tmp_path: Path
+) -> None:
+    count, hangs = tmp_path / "count", tmp_path / "hangs"
+    note = f"open({str(count)!r}, 'a').write('x')\nimport os, time\n"
+    note += f"while os.path.exists({str(hangs)!r}): time.sleep(0.02)"
+    changes = [True, True]
+    watched.supervisor.start(
+        spec(FOREVER, check=note, prepare=lambda: bool(changes) and changes.pop())
+    )
+    await until(watched, "ready")
+    hangs.touch()
+    watched.supervisor.restart("child")
+    await eventually(lambda: count.read_text() == "xx", timeout=15, what="the second check")
+    watched.supervisor.restart("child")
+    await eventually(lambda: count.read_text() == "xxx", timeout=15, what="the third check")
+    hangs.unlink()
+    await until(watched, "ready", 2)
 
 
 async def test_a_new_specification_replaces_the_run(watched: Watched) -> None:

@@ -19,6 +19,7 @@ from ground2cloud.core.events import (
     Reload,
     Renew,
     Restart,
+    Spawned,
     Start,
     Stop,
     Unresponsive,
@@ -28,7 +29,11 @@ from ground2cloud.core.machine import Child, step
 from ground2cloud.core.spec import Limits, Outcome, Verdict
 from ground2cloud.core.states import TRANSITIONS, WITH_PROCESS, State
 
-LIMITS = Limits(BackoffPolicy(initial=0.5, maximum=8.0, reset_after=10.0), start_timeout=60.0)
+LIMITS = Limits(
+    BackoffPolicy(initial=0.5, maximum=8.0, reset_after=10.0),
+    prepare_timeout=200.0,
+    start_timeout=60.0,
+)
 LOST = Verdict(Outcome.TRANSIENT, "lost", "lost")
 DENIED = Verdict(Outcome.PERMANENT, "denied", "denied")
 
@@ -36,7 +41,7 @@ verdicts = st.sampled_from([LOST, DENIED, Verdict(Outcome.REQUESTED, "stopped", 
 luck = st.floats(0, 1, exclude_max=True)
 events = st.one_of(
     st.sampled_from(
-        [Start(), Stop(), Restart(), Reload(), BecameReady(), Due(), Changed(), Wake()]
+        [Start(), Stop(), Restart(), Reload(), Spawned(), BecameReady(), Due(), Changed(), Wake()]
     ),
     st.builds(Ended, verdicts, luck),
     st.builds(Unresponsive, verdicts),
@@ -166,12 +171,22 @@ def test_waking_up_ends_a_wait_and_doubts_a_ready_link_but_not_a_block() -> None
 
 
 def test_a_run_that_is_never_ready_is_ended_and_counts_as_failed() -> None:
-    child, commands = drive((Start(), 0), (Due(), 60))
+    child, commands = drive((Start(), 0), (Spawned(), 1), (Due(), 61))
     assert commands == (End(hard=True),)
-    child, _ = step(child, Ended(LOST, 0), 61, LIMITS)
+    child, _ = step(child, Ended(LOST, 0), 62, LIMITS)
     assert child.state is State.BACKOFF
     assert child.verdict is not None
     assert child.verdict.reason == "not-ready"
+
+
+def test_what_comes_before_the_process_does_not_count_against_its_start() -> None:
+    """Its turn to dial may come late."""
+    child, commands = drive((Start(), 0), (Due(), 150), (Spawned(), 190), (Due(), 249))
+    assert (child.state, commands) == (State.STARTING, ())
+    child, commands = drive((Start(), 0), (Due(), 200))
+    assert commands == (End(hard=True),), "it never comes"
+    late, commands = step(child, Spawned(), 201, LIMITS)
+    assert (late, commands) == (child, ()), "it is being ended already"
 
 
 def test_a_dead_link_is_ended_hard_and_its_cause_is_kept() -> None:

@@ -92,7 +92,7 @@ async def _run_once(lane: Lane, meanwhile: Callable[[], Awaitable[None]] | None)
     begun = monotonic()
     try:
         supervisor.start(lane.spec())
-        state = await decided  # within the lane's own start_timeout
+        state = await decided  # within the lane's own limits
         verdict = None if state is State.READY else supervisor.child(_NAME).verdict
         seconds = monotonic() - begun
         if verdict is None and meanwhile is not None:
