@@ -28,6 +28,10 @@ TAKEN_FOR = 60.0
 """Seconds for which a port may be taken before its service has to leave a shared lane. A stale
 session of our own frees its port within 27 s of a server with ClientAliveInterval 5."""
 
+MAYBE_OURS_FOR = 300.0
+"""The same for a lane that was up, where no claim ends its stale session: an ordinary server's
+ClientAliveInterval 15 keeps its ports for 118 s."""
+
 
 class Fleet:
     """The lanes of an agent. Changes come one after the other: the caller waits for each."""
@@ -110,9 +114,11 @@ class Fleet:
     def _hurts(self, lane: Lane, verdict: Verdict, port: int | None) -> bool:
         if verdict.reason == "forward-refused":
             return True
-        if verdict.reason != "port-taken" or port is None or lane.was_ready:
+        if verdict.reason != "port-taken" or port is None:
             return False
-        return monotonic() - lane.taken_since.setdefault(port, monotonic()) >= TAKEN_FOR
+        may_be_ours = lane.was_ready and self._shop.registered is None
+        taken_for = monotonic() - lane.taken_since.setdefault(port, monotonic())
+        return taken_for >= (MAYBE_OURS_FOR if may_be_ours else TAKEN_FOR)
 
     async def _withdraw(self, service: Service) -> None:
         lane = next((each for each in self.lanes.values() if service in each.services), None)
@@ -178,6 +184,7 @@ class Fleet:
     def _replace(self, lane: Lane) -> None:
         lane.poisoned.clear()
         lane.unprovable_since = None
+        lane.was_ready = False
         lane.taken_since.clear()
         self._supervisor.start(lane.spec())
 

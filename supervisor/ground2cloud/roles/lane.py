@@ -160,10 +160,11 @@ class Lane:
 
     `poisoned` holds the remote ports that this connection must not forward again; `taken_since`
     when a port was first found taken; `confirmed_at` when the gateway confirmed a forward that was
-    added to the living lane; `failed_at` when a run last ended without being asked to. Of the
-    newest run are `observer`, `heartbeat`, the endpoint it `dialled`, the ports that it is
-    `permitted` since it logged in (None for any port), and the `probe`, a forward of its own by
-    which the path is proved. `unprovable_since` is when the gateway did not grant one.
+    added to the living lane; `failed_at` when a run last ended without being asked to; `was_ready`
+    whether it was ever up since it was last replaced. Of the newest run are `observer`,
+    `heartbeat`, the endpoint it `dialled`, the ports that it is `permitted` since it logged in
+    (None for any port), and the `probe`, a forward of its own by which the path is proved.
+    `unprovable_since` is when the gateway did not grant one.
     """
 
     name: str
