@@ -22,7 +22,6 @@ from tests.e2e.registered import (
     register,
 )
 from tests.lab.agent import Agent
-from tests.lab.blocked import blocked
 from tests.lab.editing import edit
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -219,25 +218,6 @@ def test_heartbeats_tell_how_it_is_and_measure_the_clocks(
     assert abs(found.clock_skew) < 2
     assert "clock here" in cli(agent, "status").stdout
     agent.stop()
-
-
-@pytest.mark.parametrize("how", ["refused", "dropped", "without a word"])
-def test_the_next_endpoint_is_tried_when_one_is_blocked(
-    make: Make, gateway: SmallGateway, how: str
-) -> None:
-    with blocked(how) as port:
-        gateway.endpoints = [("127.0.0.1", port), *gateway.endpoints]
-        quick = {"server_alive_interval": 1, "server_alive_count_max": 1, "connect_timeout": 2}
-        agent = make(ssh=quick)
-        register(agent, gateway)
-        agent.start()
-        agent.wait_ready()
-        assert "trying the gateway's next endpoint" in agent.log_text()
-        os.kill(agent.ssh_pids()[0], signal.SIGKILL)
-        wait_until(lambda: agent.status().lanes[0].restarts >= 1, what="a restart")
-        agent.wait_ready()
-        assert agent.log_text().count("next endpoint") == 1, "the one that worked is kept"
-        agent.stop()
 
 
 def test_an_answer_that_was_lost_is_asked_for_again(make: Make, gateway: SmallGateway) -> None:

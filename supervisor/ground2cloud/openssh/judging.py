@@ -31,6 +31,7 @@ class LaneContext:
         jumps: the hosts on the way, by the names that ssh was given.
         session: whether a session is held beside the forwards.
         registered: whether the gateway is one of ours, which keeps its own files.
+        passing: reasons that may pass by themselves here, whatever the table says of them.
     """
 
     host: str
@@ -42,6 +43,7 @@ class LaneContext:
     jumps: tuple[str, ...] = ()
     session: bool = False
     registered: bool = False
+    passing: frozenset[str] = frozenset()
 
 
 _OPERATOR = "ask the gateway's operator: ground2cloud gateway agents shows this registration there"
@@ -73,7 +75,8 @@ def judge(
     message, hint = row.message.format_map(words), row.hint.format_map(words)
     if context.registered:
         hint = _REGISTERED.get(row.reason, hint)
-    return Verdict(row.outcome, row.reason, message, hint, evidence)
+    outcome = Outcome.TRANSIENT if row.reason in context.passing else row.outcome
+    return Verdict(outcome, row.reason, message, hint, evidence)
 
 
 def refused(words: str, context: LaneContext) -> Verdict:

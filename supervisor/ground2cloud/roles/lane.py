@@ -132,6 +132,7 @@ class Shop:
             jumps=tuple(hop.host for hop in jump.parse(hops)) if hops else (),
             session=self.held,
             registered=self.registered is not None,
+            passing=self.way.passing,
         )
 
     @property

@@ -1,5 +1,6 @@
 """The words of verdicts: complete, plain, and none of them a server's."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_every_row_is_worded(line: str, jumps: tuple[str, ...]) -> None:
     assert not verdict.message.endswith(".")
     assert "{" not in verdict.message + verdict.hint
     assert verdict.hint or verdict.outcome is Outcome.TRANSIENT
+
+
+def test_what_may_pass_elsewhere_blocks_nobody() -> None:
+    line = "Host key verification failed."
+    one_of_two = replace(CONTEXT, passing=frozenset({"host-key-unknown"}))
+    index, match = next(matching(parse(line), offline=True))
+    outcomes = [
+        judge(TABLE[index], match, each, evidence=line).outcome for each in (CONTEXT, one_of_two)
+    ]
+    assert outcomes == [Outcome.PERMANENT, Outcome.TRANSIENT]
 
 
 def test_what_a_server_chooses_is_in_no_message() -> None:

@@ -50,6 +50,11 @@ class Way:
         """All of them, in the order of the gateway."""
         return self._endpoints
 
+    @property
+    def passing(self) -> frozenset[str]:
+        """The reasons for which the next attempt goes another way, and so is worth a try."""
+        return ELSEWHERE if len(self._endpoints) > 1 else frozenset()
+
     def worked(self) -> None:
         """A lane is ready: stay here."""
         self._failed.clear()
