@@ -124,6 +124,15 @@ class Run:
     async def live(self) -> Verdict:
         """Run to the end; answer why it ended."""
         try:
+            return await self._live()
+        except Exception as defect:  # noqa: BLE001 - nobody would begin the next run
+            _log.exception("defect: the run of %s ended", self._spec.name)
+            await self._leave_nothing()
+            message = f"a defect of this program ended it ({type(defect).__name__})"
+            return Verdict(Outcome.TRANSIENT, "defect", message, "its log tells more")
+
+    async def _live(self) -> Verdict:
+        try:
             prepared = await self._prepare_unless_asked()
             if prepared is None:
                 return REQUESTED
@@ -137,6 +146,14 @@ class Run:
         if self._asked.is_set():
             end_process(self._process, hard=True)
         return observer.verdict(await self._attend(self._process, prepared.heartbeat))
+
+    async def _leave_nothing(self) -> None:
+        process = self._process
+        if process is not None:
+            if process.returncode is None:
+                end_process(process, hard=True)
+                await process.wait()
+            process.close()
 
     async def _prepare_unless_asked(self) -> Prepared | None:
         """Prepare; None when the end is asked for meanwhile, which waits for nothing."""

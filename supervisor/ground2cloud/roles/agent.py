@@ -36,6 +36,7 @@ from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.roles import report, signals
 from ground2cloud.roles.checks import Checks
 from ground2cloud.roles.fleet import Fleet
+from ground2cloud.roles.keeping import for_ever
 from ground2cloud.roles.lane import Shop
 from ground2cloud.roles.listening import LaneLog
 from ground2cloud.roles.narrate import describe, title
@@ -45,7 +46,7 @@ from ground2cloud.roles.registration.membership import Membership
 from ground2cloud.roles.registration.placing import NOT_REGISTERED, placed
 from ground2cloud.roles.registration.report import heartbeat
 from ground2cloud.roles.sessions import Sessions
-from ground2cloud.roles.ticking import Ticker
+from ground2cloud.roles.ticking import INTERVAL, Ticker
 from ground2cloud.service.notify import Notifier
 from ground2cloud.web.messages import Answer, Status
 from ground2cloud.web.server import ApiServer
@@ -140,16 +141,15 @@ class Agent:
         self._checks.set(self._offered(self._config))
         self._member.start()
         await self._api.start()
-        ticker = asyncio.create_task(
-            Ticker(self._supervisor.wake, self._owner.settle, self._notifier).tick_for_ever()
-        )
+        ticker = Ticker(self._supervisor.wake, self._owner.settle, self._notifier)
+        ticking = asyncio.create_task(for_ever(ticker.tick_for_ever, again=INTERVAL))
         self._notifier.ready(self._summary())
         try:
             await self._stopping.wait()
         finally:
             self._notifier.stopping()
             log(_log, logging.INFO, "stopping", "stopping")
-            ticker.cancel()
+            ticking.cancel()
             watch.close()
             self._member.close()
             self._checks.close()

@@ -5,12 +5,14 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from ground2cloud.applications.probe import Answer, probe
 from ground2cloud.applications.schedule import Schedule
 from ground2cloud.config.model import Service
 from ground2cloud.core.clock import monotonic
 from ground2cloud.logs.fields import log
+from ground2cloud.roles.keeping import for_ever
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +52,8 @@ class Checks:
             if name not in self._checks:
                 schedule = Schedule.first(monotonic(), random.random())  # noqa: S311 - spreads load
                 check = self._checks[name] = Check(service, schedule)
-                check.task = asyncio.create_task(
-                    _keep_checking(check, self._on_change), name=f"check {name}"
-                )
+                loop = partial(_keep_checking, check, self._on_change)
+                check.task = asyncio.create_task(for_ever(loop), name=f"check {name}")
 
     def get(self, name: str) -> Check | None:
         """The check of a service; None for one that is not offered."""

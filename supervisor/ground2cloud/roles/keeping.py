@@ -21,6 +21,6 @@ async def for_ever(loop: Callable[[], Awaitable[None]], *, again: float = AGAIN)
         try:
             await loop()
         except Exception as defect:  # noqa: BLE001 - whatever it is, the others go on
-            name = getattr(loop, "__qualname__", "a loop")
+            name = getattr(getattr(loop, "func", loop), "__qualname__", "a loop")
             log(_log, logging.ERROR, "defect", f"defect: {name} ended", exc_info=defect)
         await asyncio.sleep(again)

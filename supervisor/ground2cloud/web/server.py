@@ -117,8 +117,17 @@ class LocalServer:
         self._write()
 
     async def _serve(self) -> None:
-        """Wait for the first caller, then let aiohttp answer."""
-        accepted = await self._first_caller()
+        """Wait for the first caller, then let aiohttp answer; begin again until it does."""
+        while self._site is None:
+            accepted = await self._first_caller()
+            try:
+                await self._hand_over(accepted)
+            except Exception as defect:  # noqa: BLE001 - else nobody would answer any more
+                accepted.close()
+                text = "defect: the local API can't answer; it tries again with the next caller"
+                log(_LOG, logging.ERROR, "defect", text, exc_info=defect)
+
+    async def _hand_over(self, accepted: socket.socket) -> None:
         # In a thread: the lanes must be heard meanwhile.
         application = await asyncio.to_thread(self._make, self._token)
         module = await asyncio.to_thread(importlib.import_module, "ground2cloud.web.site")
@@ -156,8 +165,9 @@ class LocalServer:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._keep_interval)
-            if self.address and not self._file.exists():
-                self._write()
+            with contextlib.suppress(OSError):  # its directory may be closed to us
+                if self.address and not self._file.exists():
+                    self._write()
 
 
 class ApiServer(LocalServer):

@@ -6,7 +6,11 @@ so for each descendant that has inherited one: a ProxyCommand of ssh, a service 
 
 import asyncio
 import asyncio.subprocess
+import errno
 from typing import Any, Self
+
+_DEAD_WITHIN = 0.5
+"""Seconds in which a process that was killed is gone."""
 
 
 class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
@@ -15,6 +19,19 @@ class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=65536, loop=loop)  # asyncio's own figure
         self.ended = asyncio.Event()
+        self._abandoned = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._abandoned:
+            transport.close()  # kills it
+            process = transport.get_extra_info("subprocess")
+            # Or it would stay a zombie: nobody waits for it.
+            asyncio.get_running_loop().call_later(_DEAD_WITHIN, process.poll)
+
+    def abandon(self) -> None:
+        """End the process as soon as it is there: nobody can be told of its own end."""
+        self._abandoned = True
 
     def process_exited(self) -> None:
         super().process_exited()
@@ -39,10 +56,17 @@ class Child(asyncio.subprocess.Process):
         """Start a process, with the options of `subprocess.Popen`.
 
         Raises:
-            OSError: the program is missing or may not be executed.
+            OSError: the program is missing or may not be executed, or the machine has no more
+                threads.
         """
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.subprocess_exec(lambda: _Protocol(loop), *argv, **options)
+        protocol = _Protocol(loop)
+        try:
+            transport, _ = await loop.subprocess_exec(lambda: protocol, *argv, **options)
+        except RuntimeError as error:
+            # Before Python 3.12 a thread waits for its end, and the machine has no more of them.
+            protocol.abandon()
+            raise OSError(errno.EAGAIN, str(error)) from error
         return cls(transport, protocol, loop)
 
     async def wait(self) -> int:

@@ -1,0 +1,93 @@
+"""What nobody expected to be raised ends a run, and neither the child for good nor the loop."""
+
+import asyncio
+import logging
+import sys
+import threading
+
+import psutil
+import pytest
+
+from ground2cloud.core import oneshot
+from ground2cloud.core.supervise import Supervisor, Transition
+from tests.integration.core.fakes import FOREVER, QUICK, READY, spec
+from tests.lab.waiting import eventually
+
+
+class Seen:
+    """A supervisor whose `on_process` fails as often as told."""
+
+    def __init__(self, defects: int = 0) -> None:
+        self.transitions: list[Transition] = []
+        self.pids: list[int] = []
+        self._defects = defects
+        self.supervisor = Supervisor(
+            self.transitions.append, lambda _name, _line: None, self._on_process
+        )
+
+    def _on_process(self, _name: str, pid: int) -> None:
+        self.pids.append(pid)
+        if self._defects:
+            self._defects -= 1
+            raise ValueError("a defect")
+
+    async def ready(self) -> None:
+        await eventually(lambda: self.supervisor.is_ready("child"), what="ready in the end")
+
+
+async def test_a_defect_in_the_preparations_is_told_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    defects = [1]
+
+    def prepare() -> bool:
+        if defects:
+            defects.pop()
+            raise RuntimeError("can't start new thread")
+        return False
+
+    seen = Seen()
+    seen.supervisor.start(spec(FOREVER, prepare=prepare))
+    try:
+        await seen.ready()
+    finally:
+        await seen.supervisor.close()
+    reasons = [each.after.verdict.reason for each in seen.transitions if each.after.verdict]
+    assert reasons[0] == "defect"
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert record.exc_info is not None
+
+
+async def test_a_defect_after_the_start_leaves_no_process() -> None:
+    seen = Seen(defects=1)
+    seen.supervisor.start(spec(FOREVER, limits=QUICK))
+    try:
+        await seen.ready()
+        first, second = seen.pids
+        assert not psutil.pid_exists(first)
+        assert psutil.pid_exists(second)
+    finally:
+        await seen.supervisor.close()
+
+
+async def test_where_no_thread_can_be_started_no_process_is_left_behind() -> None:
+    """Before Python 3.12 asyncio has a thread wait for the end of each one on POSIX."""
+    seen = Seen()
+    others = set(psutil.Process().children())
+    before = threading.stack_size(1 << 46)  # bytes; no machine has them
+    try:
+        seen.supervisor.start(spec(FOREVER))
+        await eventually(lambda: len(seen.transitions) > 1, what="an attempt")
+        answer = await oneshot.run((sys.executable, "-c", READY), timeout=20)
+    finally:
+        threading.stack_size(before)
+    try:
+        await seen.ready()
+        if seen.transitions[1].after.verdict is not None:
+            assert seen.transitions[1].after.verdict.reason == "not-started"
+            assert answer.code is None
+        left = lambda: set(psutil.Process().children()) - others  # noqa: E731
+        await eventually(lambda: len(left()) == 1, what="one process, none besides")
+    finally:
+        await seen.supervisor.close()
+        await asyncio.sleep(0)
