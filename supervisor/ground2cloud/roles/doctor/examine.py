@@ -93,7 +93,7 @@ async def _gateway(
     for finding in found:
         yield finding
     if identity is not None:
-        yield await timed(registration.look_at_backchannel(identity))
+        yield await timed(registration.look_at_backchannel(places, identity))
 
 
 def _walk(config: AgentConfig, identity: Identity) -> AsyncIterator[Finding]:

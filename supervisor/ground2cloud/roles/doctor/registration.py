@@ -1,5 +1,7 @@
 """The links that only a registered agent has: the registration itself, and the backchannel."""
 
+import contextlib
+
 from msgspec.structs import replace
 
 from ground2cloud.backchannel.errors import UnreachableError
@@ -31,11 +33,14 @@ def look_at_identity(places: Locations) -> tuple[Finding, Identity | None]:
     return found, identity
 
 
-async def look_at_backchannel(identity: Identity) -> Finding:
+async def look_at_backchannel(places: Locations, identity: Identity) -> Finding:
     """See whether the gateway answers, is the one of the join string, and knows this agent.
 
-    It is told the services that it knows already, which changes nothing there.
+    It is told the services that it knows already, which changes nothing there: those of this very
+    moment, since the running agent may have told it of others in the meantime.
     """
+    with contextlib.suppress(ConfigError):
+        identity = Store(places.state).read() or identity
     line, client = identity.backchannel, client_of(identity, within=_WITHIN)
     services = [(each.name, each.kind) for each in identity.service]
     try:

@@ -123,6 +123,7 @@ class Link:
         self._silent = False
         self._answers: dict[str, ClaimAnswer] = {}
         self._told: frozenset[Notice] = frozenset()
+        self._agreed: Wanted | None = None  # what the gateway was told since it was last away
         self._task: asyncio.Task[None] | None = None
 
     def use(self, identity: Identity | None) -> None:
@@ -134,6 +135,7 @@ class Link:
             self._silent = False
             self._answers.clear()
             self._told = frozenset()
+            self._agreed = None
         self.poke()
 
     def poke(self) -> None:
@@ -221,7 +223,7 @@ class Link:
                     await self._poked.wait()
 
     async def _visit(self, identity: Identity) -> float:
-        """Tell the services if they are others, and how we are; answer the seconds until again."""
+        """Tell the services if need be, and how we are; answer the seconds until again."""
         client = client_of(identity, within=CALL)
         await self._tell_services(client, identity)
         report = self._report()
@@ -238,8 +240,13 @@ class Link:
         return min(answer.next_in, DOUBTED * float(1 << min(self._doubts - 1, 10)))
 
     async def _tell_services(self, client: Client, identity: Identity) -> None:
+        """Tell them where they are others, or in another order, than the gateway was told.
+
+        Once more after it was away: it may have come back as an older self, from a backup.
+        """
         wanted = self._wanted()
-        if dict(wanted) == {each.name: each.kind for each in identity.service}:
+        known = {each.name: each.kind for each in identity.service}
+        if wanted == self._agreed and dict(wanted) == known:
             self.state.refusal = ""
             return
         try:
@@ -249,10 +256,14 @@ class Link:
                 raise
             self._refuse(f"the gateway refuses these services: {error.message}", error.hint)
             return
+        if not self._is_of(identity):
+            return
         self.state.refusal = ""
-        self._answers.clear()  # what was said of probes depends on them
+        self._agreed = wanted
         services = tuple(allotted(each) for each in answer.services)
-        self._change(identity, lambda known: replace(known, service=services))
+        if services != identity.service:
+            self._answers.clear()  # what was said of probes depends on them
+            self._change(identity, lambda known: replace(known, service=services))
 
     def _is_of(self, identity: Identity) -> bool:
         """Whether we still speak for the registration of an answer that took its time."""
@@ -298,6 +309,7 @@ class Link:
             log(_log, logging.WARNING, "backchannel-down", message)
             state.at = monotonic()
         state.up, state.detail = False, error.message
+        self._agreed = None
         self._silent = isinstance(error, SilentError)
         self._failures += 1
         wait = AGAIN.delay(self._failures, random.random())  # noqa: S311 - spreads load
