@@ -33,8 +33,8 @@ def client_of(identity: Identity, *, within: float) -> Client:
     )
 
 
-async def ask(question: Callable[[], T], *, within: float) -> T:
-    """Run a blocking call; answer what it answers.
+async def ask(question: Callable[[], T], *, within: float, whom: str = "the gateway") -> T:
+    """Run a blocking call; answer what it answers. `whom` it asks is for messages.
 
     Raises:
         SilentError: no answer `within` these seconds and `GRACE`.
@@ -55,12 +55,12 @@ async def ask(question: Callable[[], T], *, within: float) -> T:
     try:
         threading.Thread(target=work, name="backchannel", daemon=True).start()
     except RuntimeError as error:  # the machine has no more
-        raise UnreachableError(f"the gateway can't be asked: {error}") from None
+        raise UnreachableError(f"{whom} can't be asked: {error}") from None
     try:
         async with asyncio.timeout(within + GRACE):
             return await answer
     except TimeoutError:
-        raise SilentError(f"the gateway gives no answer within {within:g} s") from None
+        raise SilentError(f"{whom} gives no answer within {within:g} s") from None
 
 
 def _post(

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -123,6 +124,7 @@ class Link:
         self._silent = False
         self._answers: dict[str, ClaimAnswer] = {}
         self._told: frozenset[Notice] = frozenset()
+        self._unkept = ""  # why the disk did not take the newest change
         self._agreed: Wanted | None = None  # what the gateway was told since it was last away
         self._task: asyncio.Task[None] | None = None
 
@@ -232,7 +234,9 @@ class Link:
             return 0.0
         self._succeed(client)
         self._tell_notices(answer.notices)
-        self._change(identity, lambda known: after_heartbeat(known, answer, self._store.public_key))
+        await self._change(
+            identity, lambda known: after_heartbeat(known, answer, self._store.public_key)
+        )
         if await self._prove(identity, answer.next_in):
             self._doubts = 0
             return answer.next_in
@@ -263,15 +267,18 @@ class Link:
         services = tuple(allotted(each) for each in answer.services)
         if services != identity.service:
             self._answers.clear()  # what was said of probes depends on them
-            self._change(identity, lambda known: replace(known, service=services))
+            await self._change(identity, lambda known: replace(known, service=services))
 
     def _is_of(self, identity: Identity) -> bool:
         """Whether we still speak for the registration of an answer that took its time."""
         now = self._identity
         return now is not None and now.registration == identity.registration
 
-    def _change(self, identity: Identity, change: Callable[[Identity], Identity]) -> None:
-        """Change the identity on the disk and here, and tell who lives by it."""
+    async def _change(self, identity: Identity, change: Callable[[Identity], Identity]) -> None:
+        """Change the identity on the disk and here, and tell who lives by it.
+
+        Where the disk does not take it, all goes on with what was known before.
+        """
         if not self._is_of(identity) or self._identity is None:
             return
         if change(self._identity) == self._identity:
@@ -280,8 +287,18 @@ class Link:
         def only_ours(known: Identity) -> Identity:
             return change(known) if known.registration == identity.registration else known
 
-        after = self._store.update(only_ours)
-        if after is not None and after.registration == identity.registration:
+        try:
+            # In a thread: a command may hold the lock for a while, and a disk may hang.
+            update = partial(self._store.update, only_ours)
+            after = await ask(update, within=CALL, whom="the disk")
+        except Ground2CloudError as error:
+            if self._unkept != error.message:
+                message = f"can't keep what the gateway said: {error.message}"
+                log(_log, logging.ERROR, "identity-unwritable", message)
+            self._unkept = error.message
+            return
+        self._unkept = ""
+        if after is not None and after.registration == identity.registration and self._is_of(after):
             self._identity = after
             self._on_change(after)
 
