@@ -128,13 +128,18 @@ class Supervisor:
             self._post(name, Wake())
 
     async def stop(self, name: str) -> None:
-        """End a child and forget it; returns when no process is left."""
+        """End a child and forget it; returns when no process is left.
+
+        Or when it was started anew meanwhile: then it stays.
+        """
         worker = self._workers.get(name)
         if worker is None:
             return
         self._post(name, Stop())
         while worker.task is not None and not worker.task.done():
             await asyncio.wait({worker.task})
+            if worker.child.wanted:
+                return
         if worker.timer is not None:
             worker.timer.cancel()
         self._workers.pop(name, None)

@@ -11,7 +11,7 @@ import dataclasses
 import faulthandler
 import logging
 import os
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ from ground2cloud.config.model import AgentConfig, Service
 from ground2cloud.core.clock import iso, monotonic, wall
 from ground2cloud.core.lock import StateLock
 from ground2cloud.core.records import Records
+from ground2cloud.core.spec import Verdict
 from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Supervisor, Transition
 from ground2cloud.core.usage import Meter
 from ground2cloud.errors import ConfigError
 from ground2cloud.logs.fields import log
 from ground2cloud.logs.setup import Owner, configure
+from ground2cloud.openssh.forward import Forward
 from ground2cloud.reload.diff import Changes, diff
 from ground2cloud.reload.watch import FileWatch
 from ground2cloud.rendering.atomic import write_atomic
@@ -37,7 +39,7 @@ from ground2cloud.roles import report, signals
 from ground2cloud.roles.checks import Checks
 from ground2cloud.roles.fleet import Fleet
 from ground2cloud.roles.keeping import for_ever
-from ground2cloud.roles.lane import Shop
+from ground2cloud.roles.lane import Lane, Shop
 from ground2cloud.roles.listening import LaneLog
 from ground2cloud.roles.narrate import describe, title
 from ground2cloud.roles.overview import Overview
@@ -195,11 +197,11 @@ class Agent:
             self._notifier.reloading()
             message = describe(await self._apply(config))
             self._watch_files()
-            if waiting := self._waiting():
+            if waiting := self._fleet.waiting:
                 tried = ", ".join(map(title, waiting))
                 log(_log, logging.INFO, "trying-again", f"trying {tried} again")
                 message += f"; trying {tried} again"
-                self._retry(waiting)
+                self._fleet.retry(waiting)
             self._notifier.ready(self._summary())
             return Answer(ok=True, message=message)
 
@@ -260,7 +262,7 @@ class Agent:
             anew = now is not None and not now.shares_lanes(was)
             await self._apply(self._config, before, anew=anew)
             self._watch_files()
-            self._retry(self._supervisor.names)
+            self._fleet.retry(self._fleet.lanes)
 
     async def _apply(
         self, config: AgentConfig, before: AgentConfig | None = None, *, anew: bool = False
@@ -342,8 +344,12 @@ class Agent:
                 message = f"{self._gateway} allows no session beside the forwards: going on with -N"
                 log(_log, logging.INFO, "session-none", message, lane=lane.name)
             failed = lane.observer.failed if lane.observer is not None else None
-            asyncio.get_running_loop().call_soon(self._fleet.part, lane, verdict, failed)
+            self._spawn(self._part(lane, verdict, failed))
         self._notifier.status(self._summary())
+
+    async def _part(self, lane: Lane, verdict: Verdict, failed: Forward | None) -> None:
+        async with self._changing:
+            self._fleet.part(lane, verdict, failed)
 
     def _on_process(self, name: str, pid: int) -> None:
         self._records.note(name, pid)
@@ -361,16 +367,7 @@ class Agent:
             self._spawn(self._rejoin())
             return
         log(_log, logging.INFO, "file-changed", f"{path.name} changed; blocked lanes try again")
-        self._retry(self._supervisor.names)
-
-    def _waiting(self) -> list[str]:
-        """Answer the lanes that wait for the next try."""
-        states = {name: self._supervisor.child(name).state for name in self._supervisor.names}
-        return [name for name, at in states.items() if at in {State.BACKOFF, State.BLOCKED}]
-
-    def _retry(self, lanes: Iterable[str]) -> None:
-        for name in lanes:
-            self._supervisor.changed(name)
+        self._fleet.retry(self._fleet.lanes)
 
     def _watch_files(self) -> None:
         places = self._places

@@ -10,6 +10,7 @@ They come together again when the lanes are rebuilt: at a restart, or when the g
 """
 
 import logging
+from collections.abc import Iterable
 
 from ground2cloud.config.model import Service
 from ground2cloud.core.clock import monotonic
@@ -55,6 +56,12 @@ class Fleet:
         return any(self._supervisor.child(name).state in moving for name in self.lanes)
 
     @property
+    def waiting(self) -> tuple[str, ...]:
+        """The lanes that wait for the next try."""
+        waits = {State.BACKOFF, State.BLOCKED}
+        return tuple(name for name in self.lanes if self._supervisor.child(name).state in waits)
+
+    @property
     def probed(self) -> tuple[str, ...]:
         """The slots of the lanes that are up and whose paths can be proved."""
         up = [lane for lane in self.lanes.values() if self._is_ready(lane)]
@@ -90,8 +97,18 @@ class Fleet:
         for lane in self.lanes.values():
             self._supervisor.respecify(lane.spec())
 
+    def retry(self, lanes: Iterable[str]) -> None:
+        """Try these again now, as far as they wait."""
+        for name in tuple(lanes):
+            self._supervisor.changed(name)
+
     def part(self, lane: Lane, verdict: Verdict, failed: Forward | None) -> None:
-        """Let a service go its own way whose port fails a lane that it shares."""
+        """Let a service go its own way whose port fails a lane that it shares.
+
+        A lane that no longer waits since it failed so has been changed meanwhile: it stays.
+        """
+        if self.lanes.get(lane.name) is not lane or lane.name not in self.waiting:
+            return
         if failed is not None and failed == lane.probe:
             lane.probe, lane.unprovable_since = None, monotonic()
             message = f"{title(lane.name)} goes on without probes: the gateway has no port for them"

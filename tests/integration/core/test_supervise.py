@@ -197,6 +197,17 @@ async def test_stopping_while_it_starts_leaves_nothing(watched: Watched) -> None
     assert watched.states[-1] == "stopped"
 
 
+async def test_a_child_that_is_started_anew_while_it_ends_stays(watched: Watched) -> None:
+    watched.supervisor.start(spec(FOREVER))
+    await until(watched, "ready")
+    ending = asyncio.create_task(watched.supervisor.stop("child"))
+    await asyncio.sleep(0)
+    assert watched.states[-1] == "draining"
+    watched.supervisor.start(spec(FOREVER))
+    await asyncio.wait_for(ending, 15)
+    await until(watched, "ready", 2)
+
+
 async def test_a_child_whose_turn_comes_late_is_started_all_the_same(watched: Watched) -> None:
     hasty = Limits(QUICK.backoff, start_timeout=2.0, stop_timeout=0.5)
     watched.supervisor.start(preparing(lambda: asyncio.sleep(2.5), hasty))

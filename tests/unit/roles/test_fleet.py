@@ -1,6 +1,7 @@
 """Which service rides on which lane; the supervisor is a list of what it was told."""
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from ground2cloud.config.identity import Identity
 from ground2cloud.config.locations import locate
 from ground2cloud.config.model import AgentConfig, Gateway, Kind, Service
+from ground2cloud.core.machine import Child
 from ground2cloud.core.spec import ChildSpec, Outcome, Verdict
+from ground2cloud.core.states import State
 from ground2cloud.roles import fleet as module
+from ground2cloud.roles.agent import Agent
 from ground2cloud.roles.fleet import MAYBE_OURS_FOR, TAKEN_FOR, Fleet
 from ground2cloud.roles.lane import Lane, Shop
 from ground2cloud.roles.sessions import Sessions
@@ -24,8 +28,9 @@ TAKEN = Verdict(Outcome.TRANSIENT, "port-taken", "taken")
 
 @dataclass
 class Told:
-    """Stands for the supervisor; no lane is ever ready."""
+    """Stands for the supervisor; every lane waits for its next try, or is in that state."""
 
+    state: State = State.BACKOFF
     started: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
@@ -34,6 +39,9 @@ class Told:
 
     def changed(self, name: str) -> None:
         self.changes.append(name)
+
+    def child(self, _name: str) -> Child:
+        return Child(self.state)
 
     def is_ready(self, _name: str) -> bool:
         return False
@@ -57,7 +65,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def lane_of(
-    directory: Path, identity: Identity | None = None, *, was_ready: bool = False
+    directory: Path,
+    identity: Identity | None = None,
+    *,
+    was_ready: bool = False,
+    told: Told | None = None,
 ) -> tuple[Fleet, Lane]:
     """A fleet with one lane that carries both services."""
     gateway = Gateway(host="gateway") if identity is None else None
@@ -65,7 +77,7 @@ async def lane_of(
     places = locate(config, directory / "agent.toml", {})
     sessions = Sessions(directory / "sessions.json", lambda _path, _text: None, lambda: 0.0)
     shop = Shop(config, places, sessions, lambda _port: None, identity=identity)
-    made = Fleet(Told(), shop)  # type: ignore[arg-type] # as much of a supervisor as it uses
+    made = Fleet(told or Told(), shop)  # type: ignore[arg-type] # as much of a supervisor as it uses
     await made.rebuild((FIRST, SECOND))
     lane = made.lanes["lane1"]
     lane.was_ready = was_ready
@@ -110,3 +122,33 @@ async def test_a_lane_that_was_replaced_begins_anew(tmp_path: Path, clock: Clock
     assert not fail(fleet, lane)
     clock.now += TAKEN_FOR
     assert fail(fleet, lane)
+
+
+async def test_a_lane_that_was_changed_since_it_failed_keeps_its_services(tmp_path: Path) -> None:
+    told = Told()
+    fleet, lane = await lane_of(tmp_path, told=told)
+    refused = replace(TAKEN, reason="forward-refused")
+    failed = lane.forwards[1]
+    told.state = State.STARTING
+    fleet.part(lane, refused, failed)
+    assert set(fleet.lanes) == {"lane1"}
+    told.state = State.BLOCKED
+    gone = fleet.lanes.pop("lane1")
+    fleet.part(gone, refused, failed)
+    assert not fleet.lanes
+    fleet.lanes["lane1"] = lane
+    fleet.part(lane, refused, failed)
+    assert set(fleet.lanes) == {"lane1", "lane2"}
+
+
+async def test_nobody_parts_while_the_lanes_are_changed(tmp_path: Path) -> None:
+    fleet, lane = await lane_of(tmp_path)
+    agent = Agent.__new__(Agent)
+    agent._fleet, agent._changing = fleet, asyncio.Lock()
+    refused = replace(TAKEN, reason="forward-refused")
+    async with agent._changing:
+        parting = asyncio.create_task(agent._part(lane, refused, lane.forwards[1]))
+        await asyncio.sleep(0)
+        assert set(fleet.lanes) == {"lane1"}
+    await parting
+    assert set(fleet.lanes) == {"lane1", "lane2"}
