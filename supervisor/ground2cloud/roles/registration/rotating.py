@@ -117,7 +117,7 @@ class _Proof:
         self, config: AgentConfig, places: Locations, identity: Identity, new: str
     ) -> None:
         """Carry a lane with the new key until the gateway says that it counts."""
-        store, verdict = self.store, None
+        store, telling = self.store, None
         services = placed(config, identity).service[:1]
         key = store.state / new
         own = dataclasses.replace(places, identity_file=key, known_hosts=store.known_hosts)
@@ -129,10 +129,13 @@ class _Proof:
             verdict = found.verdict
             if verdict is None:
                 return
+            # One that may have been let in tells more than all that come after it.
+            if telling is None or telling.reason in NOT_TAKEN:
+                telling = verdict
             if verdict.reason not in ELSEWHERE:
                 break
-        assert verdict is not None
-        await self._judge(new, verdict)
+        assert telling is not None, "an identity has an endpoint"
+        await self._judge(new, telling)
 
     async def _seen(self) -> None:
         """Wait until the gateway has seen the lane."""
