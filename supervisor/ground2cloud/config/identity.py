@@ -103,6 +103,10 @@ class Identity(Struct, frozen=True, kw_only=True):
         """The port on the gateway of each service, by name."""
         return {each.name: each.port for each in self.service}
 
+    def is_same(self, other: "Identity | None") -> bool:
+        """Whether both are one registration: another gateway may have the number, not the token."""
+        return other is not None and other.token == self.token
+
     def shares_lanes(self, other: "Identity | None") -> bool:
         """Whether a lane that runs for one of them is right for the other.
 

@@ -256,9 +256,9 @@ class Agent:
             now = self._shop.identity
             if now == was:
                 return
-            number = None if now is None else now.registration
-            if number is not None and (was is None or was.registration != number):
-                log(_log, logging.INFO, "registered", f"this agent is registration {number}")
+            if now is not None and not now.is_same(was):
+                message = f"this agent is registration {now.registration}"
+                log(_log, logging.INFO, "registered", message)
             anew = now is not None and not now.shares_lanes(was)
             await self._apply(self._config, before, anew=anew)
             self._watch_files()

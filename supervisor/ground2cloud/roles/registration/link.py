@@ -132,7 +132,7 @@ class Link:
         """Speak for this registration from now on; for nobody with None."""
         before, self._identity = self._identity, identity
         self._failures = 0
-        if identity is None or before is None or identity.registration != before.registration:
+        if identity is None or not identity.is_same(before):
             self.state = State()
             self._silent = False
             self._answers.clear()
@@ -271,8 +271,7 @@ class Link:
 
     def _is_of(self, identity: Identity) -> bool:
         """Whether we still speak for the registration of an answer that took its time."""
-        now = self._identity
-        return now is not None and now.registration == identity.registration
+        return identity.is_same(self._identity)
 
     async def _change(self, identity: Identity, change: Callable[[Identity], Identity]) -> None:
         """Change the identity on the disk and here, and tell who lives by it.
@@ -285,7 +284,7 @@ class Link:
             return
 
         def only_ours(known: Identity) -> Identity:
-            return change(known) if known.registration == identity.registration else known
+            return change(known) if known.is_same(identity) else known
 
         try:
             # In a thread: a command may hold the lock for a while, and a disk may hang.
@@ -298,7 +297,7 @@ class Link:
             self._unkept = error.message
             return
         self._unkept = ""
-        if after is not None and after.registration == identity.registration and self._is_of(after):
+        if after is not None and after.is_same(identity) and self._is_of(after):
             self._identity = after
             self._on_change(after)
 
