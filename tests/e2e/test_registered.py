@@ -3,7 +3,6 @@
 import os
 import signal
 import stat
-from pathlib import Path
 
 import psutil
 import pytest
@@ -253,19 +252,6 @@ def test_what_is_refused_is_told_and_changes_nothing(make: Make, gateway: SmallG
     assert identity(agent) == before
     files = sorted(path.name for path in (agent.config.parent / "state").glob("id_*"))
     assert files == ["id_ed25519", "id_ed25519.pub"]
-
-
-def test_a_machine_without_a_file_registers_with_its_service(
-    short_dir: Path, gateway: SmallGateway, http_app: HttpApp
-) -> None:
-    home = {"HOME": str(short_dir), "XDG_STATE_HOME": str(short_dir / "s")}
-    agent = Agent(short_dir / "new" / "agent.toml", home)
-    (short_dir / "new").mkdir()
-    service = f"app=http:127.0.0.1:{http_app.port}"
-    done = agent.cli("register", gateway.invite(), "--service", service)
-    assert done.returncode == 0, done.stderr
-    assert "app: port " in done.stdout
-    assert agent.cli("check").returncode == 0
 
 
 def test_a_plain_sshd_s_configuration_is_not_registered(

@@ -140,6 +140,11 @@ class Client:
     def _where(self) -> str:
         return f"{self._address[0]} port {self._address[1]}"
 
+    @property
+    def _reach(self) -> str:
+        port = self._address[1]
+        return f"the gateway must run, and firewalls must let this machine reach its port {port}"
+
     def _trusted(self) -> ssl.SSLContext:
         if self._context is None:
             authority = self._authority or self.fetch_authority()
@@ -189,7 +194,8 @@ class Client:
             ) from None
         except TimeoutError:
             raise SilentError(
-                f"the gateway at {self._where} gives no answer within {self._timeout:g} s"
+                f"the gateway at {self._where} gives no answer within {self._timeout:g} s",
+                self._reach,
             ) from None
         except ssl.SSLError as error:
             raise UnreachableError(
@@ -200,7 +206,7 @@ class Client:
             raise UnreachableError(f"{self._address[0]!a} is not a host name") from None
         except OSError as error:
             raise UnreachableError(
-                f"can't reach the gateway at {self._where}: {error.strerror or error}"
+                f"can't reach the gateway at {self._where}: {error.strerror or error}", self._reach
             ) from None
         except (http.client.HTTPException, ValueError) as error:
             raise self._not_understood(type(error).__name__) from None

@@ -6,6 +6,7 @@ from pathlib import Path
 import tomli_w
 
 from ground2cloud.config.load import parse_agent
+from ground2cloud.config.model import AgentConfig
 from ground2cloud.config.sample import registered_sample
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.rendering.atomic import write_atomic
@@ -23,14 +24,28 @@ def write_first(path: Path, services: tuple[str, ...]) -> None:
         Ground2CloudError: a service is not of that form, or the file can't be written.
         ConfigError: a value of a service is not allowed.
     """
-    text = registered_sample()
-    for each in services:
-        text += "\n[[service]]\n" + tomli_w.dumps(_service(each))
+    text = _text(services)
     parse_agent(text, file=path.name, directory=path.absolute().parent)
     try:
         write_atomic(path, text, mode=_MODE)
     except OSError as error:
         raise Ground2CloudError(f"can't write {path}: {error.strerror or error}") from None
+
+
+def is_about(config: AgentConfig, services: tuple[str, ...]) -> bool:
+    """Whether a configuration has these services, and no others.
+
+    Raises:
+        Ground2CloudError: a service is not of that form.
+        ConfigError: a value of a service is not allowed.
+    """
+    asked = parse_agent(_text(services), file="--service", directory=Path())
+    return set(asked.service) == set(config.service)
+
+
+def _text(services: tuple[str, ...]) -> str:
+    tables = ("\n[[service]]\n" + tomli_w.dumps(_service(each)) for each in services)
+    return registered_sample() + "".join(tables)
 
 
 def _service(text: str) -> dict[str, object]:

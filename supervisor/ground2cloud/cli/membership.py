@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import click
 
-from ground2cloud.cli.first_config import write_first
+from ground2cloud.backchannel.errors import UnreachableError
+from ground2cloud.cli.first_config import is_about, write_first
 from ground2cloud.cli.running import config_path, find_agent
 from ground2cloud.cli.settings import Settings
 from ground2cloud.config.identity import Identity
@@ -44,7 +45,7 @@ def join(
     if not path.exists():
         write_first(path, services)
         _say(f"wrote {path}")
-    elif services:
+    elif services and not is_about(load_agent(path), services):
         raise Ground2CloudError(f"{path} is there already", "add the service as [[service]] in it")
     site = _site(settings)
     with site.store.commanding():
@@ -65,7 +66,13 @@ def leave(settings: Settings, *, force: bool) -> None:
     site = _site(settings)
     with site.store.commanding():
         identity = _identity(site.store)
-        told = asyncio.run(leave_gateway(site.store, identity, force=force))
+        try:
+            told = asyncio.run(leave_gateway(site.store, identity, force=force))
+        except UnreachableError as error:
+            hint = "--force gives the registration up on this machine alone"
+            raise Ground2CloudError(
+                error.message, f"{error.hint}; {hint}" if error.hint else hint
+            ) from None
     number = identity.registration
     _say(f"registration {number} is given up")
     if not told:
