@@ -1,11 +1,14 @@
 """Which loopback ports are listened on, as the kernel says: no application hears of the look.
 
 Linux only: /proc/net/tcp names the listening sockets before all others, so that the thousands of
-connections behind them are not read.
+connections behind them are not read. Only those of the gateway's own account count, as whom its
+sshd runs: any account of the machine may listen on a tunnel port, and no caller is led there.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
+
+from ground2cloud.roles.gateway import system
 
 _TABLE = Path("/proc/net/tcp")
 _LISTEN = "0A"
@@ -17,24 +20,24 @@ Place = tuple[str, int]
 
 
 def listening(table: Path = _TABLE) -> frozenset[Place]:
-    """Return the loopback addresses and ports on which something listens now, but for probes.
+    """Return the loopback places on which this account listens now, but for those of probes.
 
     Raises:
         OSError: the table can't be read.
     """
     with table.open(encoding="ascii") as lines:
         next(lines, "")  # the titles
-        return frozenset(parse(lines))
+        return frozenset(parse(lines, str(system.number())))
 
 
-def parse(lines: Iterable[str]) -> Iterable[Place]:
-    """Yield the loopback places of the lines, up to the first that is no listening socket."""
+def parse(lines: Iterable[str], account: str) -> Iterable[Place]:
+    """Yield an account's loopback places, up to the first line that is no listening socket."""
     for line in lines:
-        words = line.split(None, 4)
-        local, state = words[1], words[3]
+        words = line.split(None, 8)
+        local, state, owner = words[1], words[3], words[7]
         if state != _LISTEN:
             return
-        if local[6:8] == _LOOPBACK and local[4:6] < _PROBES:
+        if owner == account and local[6:8] == _LOOPBACK and local[4:6] < _PROBES:
             # The address stands there as the processor keeps it: its bytes the other way round.
             octets = (int(local[index : index + 2], 16) for index in (6, 4, 2, 0))
             yield ".".join(map(str, octets)), int(local[9:], 16)
