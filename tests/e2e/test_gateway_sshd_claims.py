@@ -284,13 +284,13 @@ async def test_sessions_outlive_the_listener_and_are_known_again(
 async def test_a_record_of_another_process_ends_nobody(
     gateway: GatewaySshd, http_app: HttpApp
 ) -> None:
-    """The number of a dead session may be somebody else's by now: its creation time tells."""
+    """The number of a dead session may be somebody else's by now: its birth tells."""
     (port,) = free_ports(1)
     gateway.register(1001, [port])
     await gateway.lane(1001, LOCAL, {port: http_app.port})
     (session,) = gateway.sessions.of(1001)
     bystander = subprocess.Popen(["sleep", "60"])
-    false = Process(bystander.pid, session.connection.created)
+    false = Process(bystander.pid, session.connection.born)
     record = gateway.directory / "sessions"
     line = record.read_text().splitlines()[-1]
     forged = line.replace(f'"pid":{session.connection.pid}', f'"pid":{false.pid}')

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ground2cloud.core.births import birth
 from ground2cloud.core.lock import AlreadyRunningError, StateLock
 from ground2cloud.core.records import Records
 from tests.lab.waiting import wait_until
@@ -33,9 +34,19 @@ def test_a_recorded_child_is_ended_at_the_next_start(tmp_path: Path) -> None:
 def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(tmp_path: Path) -> None:
     child = sleeper()
     try:
-        created = psutil.Process(child.pid).create_time()
-        record = {"lane1": [child.pid, created - 60]}
+        record = {"lane1": [child.pid, birth(os.getpid())]}
         (tmp_path / "children.json").write_text(json.dumps(record))
+        assert Records(tmp_path / "children.json", write).end_stale() == []
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_record_of_the_form_before_ends_nothing(tmp_path: Path) -> None:
+    child = sleeper()
+    try:
+        (tmp_path / "children.json").write_text(json.dumps({"lane1": [child.pid, 1795342503.12]}))
         assert Records(tmp_path / "children.json", write).end_stale() == []
         assert child.poll() is None
     finally:

@@ -45,7 +45,7 @@ def test_which_of_two_lanes_holds_a_slot_is_not_guessed() -> None:
         return [lane.slot for lane in agent_view(MINE, seen).lanes]
 
     one, other = (
-        Session(MINE.id, "SHA256:x", "192.0.2.1", port, 1.0, Process(port, 1.0)) for port in (5, 6)
+        Session(MINE.id, "SHA256:x", "192.0.2.1", port, 1.0, Process(port, "1")) for port in (5, 6)
     )
     assert slots(one) == [MINE.slots[0]]
     assert slots(one, other) == ["", ""]

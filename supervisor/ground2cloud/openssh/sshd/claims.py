@@ -2,7 +2,7 @@
 
 A dead client's session holds its ports until sshd gives it up, half a minute later. The holder is
 found by its LISTEN socket and ended only if the record proves it a session of this gateway's sshd
-(whose process said so, on its own pipe, with the time of its creation) and of this very
+(whose process said so, on its own pipe, and which is still the same process) and of this very
 registration. Whatever else holds a port is never touched.
 """
 

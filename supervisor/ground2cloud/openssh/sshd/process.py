@@ -1,11 +1,11 @@
-"""Processes by number and time of creation: a number alone may be somebody else's by now."""
+"""Processes by number and birth: a number alone may be somebody else's by now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
 
-_SAME_TIME = 0.05  # seconds; psutil computes the creation time from ticks of 10 ms
+from ground2cloud.core.births import birth, lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,19 +14,17 @@ class Process:
 
     Args:
         pid: its number.
-        created: when it was made, seconds since the epoch as psutil says.
+        born: when it was made, see `core.births`.
     """
 
     pid: int
-    created: float
+    born: str
 
 
 def identify(pid: int) -> Process | None:
     """Return the process that has this number now; None if there is none."""
-    try:
-        return Process(pid, psutil.Process(pid).create_time())
-    except psutil.Error:
-        return None
+    born = birth(pid)
+    return Process(pid, born) if born is not None else None
 
 
 def serves(process: Process, supervisor: int) -> bool:
@@ -51,12 +49,7 @@ def serves(process: Process, supervisor: int) -> bool:
 
 def is_same(process: Process) -> bool:
     """Whether this very process is still there and has not ended."""
-    try:
-        found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.created) < _SAME_TIME
-        return same and found.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    return lives(process.pid, process.born)
 
 
 def is_child(process: Process, parent: Process) -> bool:
