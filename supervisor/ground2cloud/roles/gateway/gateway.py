@@ -42,11 +42,12 @@ from ground2cloud.roles.gateway.making import (
 )
 from ground2cloud.roles.gateway.metrics import Figures
 from ground2cloud.roles.gateway.narrating import Narrator
+from ground2cloud.roles.gateway.overview import Overview
 from ground2cloud.roles.gateway.reports import Reports
 from ground2cloud.roles.gateway.routing import NAME as ROUTER
 from ground2cloud.roles.keeping import for_ever
 from ground2cloud.service.notify import Notifier
-from ground2cloud.web.gateway_messages import Agents, AgentView, ChildView, GatewayStatus
+from ground2cloud.web.gateway_messages import Agents, GatewayStatus
 from ground2cloud.web.messages import Answer
 
 _log = logging.getLogger(__name__)
@@ -56,9 +57,6 @@ LOOK_INTERVAL = 0.5
 
 WRITE_INTERVAL = 10.0
 """Seconds between two writings of when agents were seen."""
-
-_SHOWN = 5  # registrations whose ports are taken
-_AT_ONCE = 100  # registrations looked at before other tasks of the loop get their turn
 
 
 class Gateway:
@@ -196,6 +194,14 @@ class Gateway:
             audit=self._audit,
             on_routes=self._router.poke,
         )
+        self._overview = Overview(
+            supervisor=self._supervisor,
+            book=self._book,
+            lanes=self._lanes,
+            router=self._router,
+            desk=self._desk,
+            reports=self._reports,
+        )
         self._certificates = await asyncio.to_thread(foundation.certificates, config, places)
         parts = Parts(
             self._supervisor,
@@ -216,9 +222,8 @@ class Gateway:
 
     async def status(self) -> GatewayStatus:
         """Answer with what is known now."""
-        agents = await self._look()
-        counts = report.count(agents)
-        children = self._children()
+        counts = report.count(await self._overview.agents())
+        children = self._overview.children()
         own = self._meter.look()
         return GatewayStatus(
             version=__version__,
@@ -232,15 +237,15 @@ class Gateway:
             children=children,
             addresses=report.addresses(self._live.config, self._doors.metrics),
             counts=counts,
-            elements=self._elements(),
-            problems=tuple(each for each in self._problems() if each),
+            elements=self._overview.elements(),
+            problems=self._problems(),
             memory=own.memory if own is not None else None,
             cpu_percent=own.cpu_percent if own is not None else None,
         )
 
     async def agents(self) -> Agents:
         """Answer with all registrations and their lanes."""
-        return Agents(agents=tuple(await self._look()))
+        return Agents(agents=tuple(await self._overview.agents()))
 
     async def refresh(self, registration: int | None) -> Answer:
         """Take up what a command has changed in the registry; answer when it is in force."""
@@ -316,51 +321,12 @@ class Gateway:
             log(_log, logging.INFO, "registry-again", "the registry can be used again")
         self._trouble = trouble
 
-    async def _look(self) -> list[AgentView]:
-        """Look at every registration; other tasks get their turn in between."""
-        carried = await self._router.carried()
-        views = []
-        registrations = sorted(self._book.registrations.values(), key=lambda each: each.id)
-        for number, registration in enumerate(registrations):
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-            told = self._reports.of(registration.id)
-            seen = report.Seen(
-                since=self._lanes.since,
-                sessions={registration.id: self._lanes.of(registration.id)},
-                reports={registration.id: told} if told is not None else {},
-                proofs={registration.id: self._reports.paths.of(registration.id)},
-                silent_after=self._reports.silent_after(len(registrations)),
-                carried=carried,
-            )
-            views.append(report.agent_view(registration, seen))
-        return views
-
     async def _figures(self) -> Figures:
-        return Figures(
-            agents=tuple(await self._look()),
-            children=self._children(),
-            elements=self._elements(),
-            claims=dict(self._desk.claims),
-            waiting=self._lanes.pacing.waiting,
-        )
+        return await self._overview.figures()  # made later than the doors
 
-    def _problems(self) -> tuple[str | None, ...]:
-        taken = sorted(self._desk.taken.values())
-        more = len(taken) - _SHOWN
-        rest = f"and tunnel ports of {more} more registrations" if more > 0 else ""
+    def _problems(self) -> tuple[str, ...]:
         mine = (*self._live.problems, self._trouble, self._audit.trouble)
-        return *mine, *taken[:_SHOWN], rest
-
-    def _children(self) -> tuple[ChildView, ...]:
-        supervisor = self._supervisor
-        return tuple(
-            report.child_view(name, supervisor.child(name), supervisor.run_of(name))
-            for name in supervisor.names
-        )
-
-    def _elements(self) -> int:
-        return sum(each.revoked_at is None for each in self._book.elements)
+        return *filter(None, mine), *self._overview.taken()
 
     async def _reload_sshd(self) -> None:
         if SSHD in self._supervisor.names:  # before its start there is nothing to reload
