@@ -6,13 +6,16 @@ from pathlib import Path
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.pacing import Admission, Pace, Pacing
 from ground2cloud.openssh.sshd.sessions import Sessions
+from ground2cloud.openssh.sshd.strays import Strays
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.roles.gateway.lanes import Lanes
 
 
 async def test_who_came_without_an_answer_takes_no_place(tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path / "sessions.jsonl", write_atomic)
     lanes = Lanes(
-        Sessions(tmp_path / "sessions.json", write_atomic),
+        sessions,
+        Strays(tmp_path / "listeners.json", write_atomic, sessions),
         Pacing(Pace(at_once=1, in_crowd=1)),
         on_change=lambda _places: None,
         on_login=lambda _session: None,

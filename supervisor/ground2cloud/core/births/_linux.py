@@ -35,6 +35,15 @@ def lives(pid: int, born: str) -> bool:
     return bool(fields) and fields[0] not in _ENDED and _born(fields) == born
 
 
+@functools.cache
+def boot() -> str:
+    """Name the present start of the machine; empty where nothing tells, as in some sandboxes."""
+    try:
+        return _BOOT.read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
 def _fields(pid: int) -> list[bytes]:
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
@@ -44,12 +53,4 @@ def _fields(pid: int) -> list[bytes]:
 
 
 def _born(fields: list[bytes]) -> str:
-    return f"{_boot()}/{int(fields[_STARTED])}"
-
-
-@functools.cache
-def _boot() -> str:
-    try:
-        return _BOOT.read_text("ascii").strip()
-    except FileNotFoundError:  # some sandboxes have none; the ticks alone must do
-        return ""
+    return f"{boot()}/{int(fields[_STARTED])}"

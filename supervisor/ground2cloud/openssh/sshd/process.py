@@ -60,6 +60,14 @@ def is_child(process: Process, parent: Process) -> bool:
         return False
 
 
+def parent_of(process: Process) -> Process | None:
+    """Return the parent of a process; None if either has ended."""
+    try:
+        return identify(psutil.Process(process.pid).ppid())
+    except psutil.Error:
+        return None
+
+
 def children(process: Process) -> list[Process]:
     """Return the living children of a process, none if it has ended."""
     try:

@@ -126,6 +126,11 @@ class Sessions:
             session for registration in list(self._of) for session in self.of(registration)
         )
 
+    def known(self) -> frozenset[Process]:
+        """Return all processes of the record, some of which may have ended."""
+        both = ((each.connection, each.child) for each in self._by_pid.values())
+        return frozenset(process for pair in both for process in pair if process is not None)
+
     def load(self) -> tuple[Session, ...]:
         """Read what an earlier gateway recorded; answer the sessions that still live.
 

@@ -75,6 +75,7 @@ class Doorkeeper:
         self._take_over()
         self._to_cut.clear()  # the router is new: nobody is led anywhere yet
         await self._keyring.publish()
+        await self._lanes.end_strays()
         left = await self._lanes.claims.end_unwelcome()
         if left:
             log(_log, logging.ERROR, "sessions-left", f"{left} revoked sessions can't be ended")
@@ -82,7 +83,7 @@ class Doorkeeper:
     @property
     def owes(self) -> bool:
         """Whether something that was to be put in force is not."""
-        return self._done < self._asked or self._keyring.behind
+        return self._done < self._asked or self._keyring.behind or self._lanes.strays.due
 
     async def enforce(self) -> None:
         """Put in force what has changed in the book; what fails stays owed, and the rest is done.
@@ -100,6 +101,8 @@ class Doorkeeper:
             self._ending[identity] = asyncio.create_task(self._end(identity))
         # Also those that another call, of the same change, has begun to end.
         await asyncio.shield(asyncio.gather(*self._ending.values()))
+        if self._lanes.strays.due:
+            await self._lanes.end_strays()
         await self._keyring.publish()
         await self._router.publish()
         while self._to_cut:

@@ -97,6 +97,11 @@ class RunFiles:
         return self.directory / "sessions.jsonl"
 
     @property
+    def listeners(self) -> Path:
+        """By what every process of sshd's is known, whoever started it."""
+        return self.directory / "listeners.json"
+
+    @property
     def sshd_config(self) -> Path:
         """What sshd reads."""
         return self.directory / "sshd_config"

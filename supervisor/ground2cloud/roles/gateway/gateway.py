@@ -98,7 +98,7 @@ class Gateway:
         self._audit = foundation.open_audit(places)
         self._records = Records(self._files.children, write_atomic)
         self._narrator = Narrator()
-        self._supervisor = Supervisor(self._on_transition, self._narrator.line, self._records.note)
+        self._supervisor = Supervisor(self._on_transition, self._narrator.line, self._on_process)
         self._doors = Doors(config, places.run, self, self._figures)
         self._built = asyncio.Event()
 
@@ -156,12 +156,14 @@ class Gateway:
         if self.begins_anew:
             # Lanes are sessions of sshd and outlive it; the next run finds them in the record.
             await self._supervisor.stop(SSHD)
+            await self._lanes.end_strays(over=True)
             await self._supervisor.close()  # the router last: it is what callers miss
         if self.begins_anew:  # still: whoever says stop meanwhile means it
             return
         # At the same time: sshd's last words are waited for, and its sessions have the pipe.
         await asyncio.gather(self._supervisor.close(), self._lanes.claims.end_all())
         await self._lanes.claims.end_all()  # those that got in meanwhile
+        await self._lanes.end_strays(over=True)
 
     async def _build(self) -> None:
         """Make the parts that need the programs, and start those."""
@@ -347,6 +349,11 @@ class Gateway:
         self._narrator.transition(transition, run.started_at if run is not None else None)
         if transition.name == ROUTER:
             self._router.seen(transition.after.state)
+
+    def _on_process(self, name: str, pid: int) -> None:
+        self._records.note(name, pid)
+        if name == SSHD:
+            self._lanes.strays.began(pid)
 
     def _on_file(self, path: Path) -> None:
         if path == self._path:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Iterable
 
@@ -12,6 +13,7 @@ from ground2cloud.openssh.sshd.claims import Claim, Claims
 from ground2cloud.openssh.sshd.pacing import Admission, Pacing
 from ground2cloud.openssh.sshd.process import listening as ports_of
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.openssh.sshd.strays import Strays
 from ground2cloud.roles.gateway.listeners import Place, listening
 
 _log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class Lanes:
 
     Args:
         sessions: the record of who is logged in.
+        strays: who is, and stands in no record.
         pacing: who may dial when.
         on_change: called with the places that came up or went down.
         on_login: called with every session that has just logged in.
@@ -51,6 +54,7 @@ class Lanes:
     def __init__(
         self,
         sessions: Sessions,
+        strays: Strays,
         pacing: Pacing,
         *,
         on_change: Callable[[frozenset[Place]], None],
@@ -59,8 +63,11 @@ class Lanes:
         self.up: frozenset[Place] = frozenset()
         self.since: dict[Place, float] = {}
         self.claims = Claims(sessions)
+        self.strays = strays
         self.pacing = pacing
         self._sessions = sessions
+        self._granted: dict[int, KeyGrant] = {}
+        self._trouble = ""
         self._on_change = on_change
         self._on_login = on_login
         self._poked = asyncio.Event()
@@ -86,7 +93,9 @@ class Lanes:
 
     def own(self, grants: Iterable[KeyGrant]) -> None:
         """Learn whose keys these are."""
-        self._sessions.own(grants)
+        for grant in grants:
+            self._granted[grant.registration] = grant
+            self._sessions.own([grant])
 
     def of(self, registration: int) -> tuple[Session, ...]:
         """The living sessions of a registration, the oldest first."""
@@ -129,7 +138,30 @@ class Lanes:
         """End a registration's sessions, or those of one key; answer how many could not be."""
         left = await self.claims.end_sessions(registration, fingerprint=fingerprint)
         self.look()
+        if fingerprint is None and (held := self._held(registration)):
+            left += await self.strays.end_on(held)
+            self.look()
         return left
+
+    async def end_strays(self, *, over: bool = False) -> None:
+        """End what former listeners left that is in no record; `over`: the present one is, too.
+
+        Where it fails, `strays.due` says that it is to be done again.
+        """
+        trouble = ""
+        try:
+            found, left = await self.strays.end_former(over=over)
+        except OSError as error:
+            trouble = f"can't look for connections of a former sshd: {error.strerror or error}"
+        else:
+            if found > left:
+                text = f"ended {found - left} connections of a former sshd that had no record"
+                log(_log, logging.INFO, "strays-ended", text)
+            if left:
+                trouble = f"{left} connections of a former sshd can't be ended"
+        if trouble and trouble != self._trouble:
+            log(_log, logging.ERROR, "strays-left", trouble)
+        self._trouble = trouble
 
     async def carries(self, session: Session) -> bool:
         """Whether a session holds ports now: its lane is up."""
@@ -168,6 +200,13 @@ class Lanes:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._poked.wait()
+
+    def _held(self, registration: int) -> frozenset[Place]:
+        """The places of a registration on which there is a lane."""
+        grant = self._granted.get(registration)
+        if grant is None:
+            return frozenset()
+        return self.up & frozenset(itertools.product(grant.slots, grant.ports))
 
 
 def _held(session: Session) -> frozenset[Place]:

@@ -19,6 +19,7 @@ from ground2cloud.openssh.sshd.pacing import Pace, Pacing, pace_for
 from ground2cloud.openssh.sshd.program import find_sshd, unsafe_part
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.openssh.sshd.settings import Listen, SshdPlaces, SshdSettings
+from ground2cloud.openssh.sshd.strays import Strays
 from ground2cloud.registry.records import SLOTS
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.roles.gateway import derive, foundation, system
@@ -85,7 +86,13 @@ def make_lanes(
     """Make the record of lanes, with those that an earlier gateway left."""
     sessions = Sessions(files.sessions, write_atomic)
     sessions.load()
-    return Lanes(sessions, Pacing(pace(config)), on_change=on_change, on_login=on_login)
+    return Lanes(
+        sessions,
+        Strays(files.listeners, write_atomic, sessions),
+        Pacing(pace(config)),
+        on_change=on_change,
+        on_login=on_login,
+    )
 
 
 def pace(config: GatewayConfig) -> Pace:
