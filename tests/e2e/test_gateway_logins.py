@@ -108,3 +108,21 @@ def test_a_stop_ends_it_too(gateway: GatewayLab, http_app: HttpApp) -> None:
         gateway.stop()  # fails if a process is left
         gate.opened.set()
         assert lane.wait(timeout=25) == 255
+
+
+def test_a_record_that_can_not_be_written_is_told_and_written_later(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    record = gateway.directory / "run" / "sessions.jsonl"
+    record.unlink()
+    record.mkdir()
+    agent = gateway.register(WEB)
+    with agent.lane({"web": http_app.port}) as lane:
+        told = wait_until(lambda: gateway.status().problems, what="the problem")
+        assert [each for each in told if str(record) in each] == list(told)
+        record.rmdir()
+        wait_until(lambda: not gateway.status().problems, what="the record is written")
+        assert gateway.log_text().count("record of lanes") == 2, "when it began and when it ended"
+        crash(gateway)
+        gateway.do("revoke", str(agent.id))
+        lane.wait(timeout=10)

@@ -73,6 +73,9 @@ class Sessions:
         file: where it is kept, readable by the account alone. A full disk is no reason to stop.
         write: an atomic writer, `rendering.atomic.write_atomic`.
         supervisor: the process whose child the listener is; this one.
+
+    Attributes:
+        trouble: why the file does not say all, for people; empty when it does.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Sessions:
         *,
         supervisor: int | None = None,
     ) -> None:
+        self.trouble = ""
         self._file = file
         self._write = write
         self._supervisor = supervisor or os.getpid()
@@ -154,19 +158,35 @@ class Sessions:
         self._keep(session)
         return session
 
+    def settle(self) -> None:
+        """Write the file anew where that is due."""
+        if self.trouble:
+            self._rewrite(self._by_pid.values())
+
     def _keep(self, session: Session) -> None:
         self._add(session)
         if self._lines > 4 * len(self._by_pid) + _SLACK:
             self._rewrite(self.all())
-            return
-        with contextlib.suppress(OSError):
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        elif self.trouble:  # its last line may have no end
+            self.settle()
+        else:
+            self._append(session)
+
+    def _append(self, session: Session) -> None:
+        line = msgspec.json.encode(session) + b"\n"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        try:
             descriptor = os.open(self._file, flags, 0o600)
             try:
-                os.write(descriptor, msgspec.json.encode(session) + b"\n")
+                whole = os.write(descriptor, line) == len(line)
             finally:
                 os.close(descriptor)
+        except OSError as error:
+            self._note_trouble(error)
+        else:
             self._lines += 1
+            if not whole:
+                self._note_trouble(OSError(0, "only a part of a record found room"))
 
     def _add(self, session: Session) -> None:
         pid = session.connection.pid
@@ -191,6 +211,15 @@ class Sessions:
 
     def _rewrite(self, living: Iterable[Session]) -> None:
         lines = [msgspec.json.encode(session) + b"\n" for session in living]
-        with contextlib.suppress(OSError):
+        try:
             self._write(self._file, b"".join(lines))
+        except OSError as error:
+            self._note_trouble(error)
+        else:
             self._lines = len(lines)
+            self.trouble = ""
+
+    def _note_trouble(self, error: OSError) -> None:
+        self.trouble = (
+            f"the record of lanes {self._file} can't be written: {error.strerror or error}"
+        )

@@ -297,6 +297,7 @@ class Gateway:
         while True:
             self._notifier.watchdog()
             self._owner.settle()
+            self._lanes.settle()
             try:
                 if await self._book.look() or self._doorkeeper.owes:
                     await self._doorkeeper.enforce()
@@ -327,7 +328,7 @@ class Gateway:
         return await self._overview.figures()  # made later than the doors
 
     def _problems(self) -> tuple[str, ...]:
-        mine = (*self._live.problems, self._trouble, self._audit.trouble)
+        mine = (*self._live.problems, self._trouble, self._lanes.trouble, self._audit.trouble)
         return *filter(None, mine), *self._overview.taken()
 
     async def _reload_sshd(self) -> None:

@@ -67,7 +67,9 @@ class Lanes:
         self.pacing = pacing
         self._sessions = sessions
         self._granted: dict[int, KeyGrant] = {}
-        self._trouble = ""
+        self.trouble = ""
+        """Why a gateway that comes after this one would not know all lanes; empty if it would."""
+        self._stray_trouble = ""
         self._on_change = on_change
         self._on_login = on_login
         self._poked = asyncio.Event()
@@ -143,6 +145,18 @@ class Lanes:
             self.look()
         return left
 
+    def settle(self) -> None:
+        """Write down what could not be written at once, for the next gateway."""
+        self._sessions.settle()
+        if self.strays.behind:
+            self.strays.settle()
+        trouble = self._sessions.trouble
+        if trouble and not self.trouble:
+            log(_log, logging.ERROR, "lanes-unwritten", trouble)
+        elif self.trouble and not trouble:
+            log(_log, logging.INFO, "lanes-written", "the record of lanes is written again")
+        self.trouble = trouble
+
     async def end_strays(self, *, over: bool = False) -> None:
         """End what former listeners left that is in no record; `over`: the present one is, too.
 
@@ -159,9 +173,9 @@ class Lanes:
                 log(_log, logging.INFO, "strays-ended", text)
             if left:
                 trouble = f"{left} connections of a former sshd can't be ended"
-        if trouble and trouble != self._trouble:
+        if trouble and trouble != self._stray_trouble:
             log(_log, logging.ERROR, "strays-left", trouble)
-        self._trouble = trouble
+        self._stray_trouble = trouble
 
     async def carries(self, session: Session) -> bool:
         """Whether a session holds ports now: its lane is up."""
