@@ -5,7 +5,7 @@ import contextlib
 import os
 import pwd
 import subprocess
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,6 +78,7 @@ class GatewaySshd:
             strict_modes=False,  # it refuses everything below /tmp
         )
         self.new_record()
+        self.take: Callable[[Event], object] = lambda event: self.claims.hear(event, monotonic())
         self.child = SshdChild(
             program,
             self.settings,
@@ -100,7 +101,7 @@ class GatewaySshd:
 
     def _hear(self, event: Event) -> None:
         self.events.append(event)
-        self.claims.hear(event, monotonic())
+        self.take(event)
 
     async def start(self) -> None:
         self.child.write_keys(list(self.grants.values()))

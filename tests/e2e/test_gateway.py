@@ -159,7 +159,7 @@ def test_a_renewed_registration_keeps_number_and_ports(
     with lost.lane({"web": http_app.port}) as lane:
         until(gateway, lost, key, 200)
         found = gateway.register(WEB, join=gateway.do("invite", "--renew", str(lost.id)))
-        assert lane.wait(timeout=2) == 255, "the lane of the machine before is ended"
+        assert lane.wait(timeout=10) == 255, "the lane of the machine before is ended"
     assert (found.id, found.ports) == (lost.id, lost.ports)
     with lost.lane({"web": http_app.port}) as lane:
         assert lane.wait(timeout=10) == 255, "the key before is not let in"

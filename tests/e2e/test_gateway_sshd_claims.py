@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ground2cloud.core.clock import monotonic
+from ground2cloud.openssh.sshd.authorized import fingerprint
 from ground2cloud.openssh.sshd.claims import Claimed, Claims
 from ground2cloud.openssh.sshd.process import Process, listening
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
@@ -247,8 +248,7 @@ async def test_only_the_sessions_of_the_old_key_are_ended(
     old = await gateway.lane(1001, SLOTS[0], {port: http_app.port})
     new = gateway.dial(7777, "-R", f"{SLOTS[1]}:{port}:{LOCAL}:{http_app.port}")
     await eventually(lambda: gateway.holder(1001, SLOTS[1], [port]), what="the new lane")
-    (doomed,) = {s.fingerprint for s in gateway.sessions.of(1001)[:1]}
-    await gateway.claims.end_sessions(1001, fingerprint=doomed)
+    await gateway.claims.end_sessions(1001, keep={fingerprint(second.key)})
     assert await old.ended() == 255
     assert new.process.poll() is None
     assert http_get(port, host=SLOTS[1]) == "hello from app\n"
@@ -273,7 +273,9 @@ async def test_sessions_outlive_the_listener_and_are_known_again(
     assert len(gateway.sessions.load()) == 2
     gateway.sessions.own([gateway.grants["1001"]])
     gateway.claims.bar(1002)
-    assert await gateway.claims.end_unwelcome() == 0
+    assert gateway.claims.registrations() == {1001, 1002}
+    assert gateway.claims.overstaying() == {1002}
+    assert await gateway.claims.end_sessions(1002) == 0
     assert await gone.ended() == 255
     (known,) = gateway.sessions.of(1001)
     assert known.connection == session.connection

@@ -19,7 +19,7 @@ import psutil
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.ending import end_processes
 from ground2cloud.openssh.sshd.process import children_of, listening
-from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.openssh.sshd.sessions import NOBODY, Session, Sessions
 
 GRACE = 0.3
 """Seconds between SIGTERM and SIGKILL; a session ends 7 ms after SIGTERM unless it is stopped."""
@@ -82,6 +82,9 @@ class Claims:
         """Take an event of sshd's; a session that may not be (any more) is ended at once.
 
         Answers the session that has just logged in, if it is one and may stay.
+
+        Raises:
+            OSError: its process can't be looked at now.
         """
         session = self._sessions.hear(event, now)
         if session is None or self.is_welcome(session):
@@ -136,20 +139,23 @@ class Claims:
                 claim = await asyncio.to_thread(_settle, now, places, start - older_than)
         return Claim(claim.outcome, claim.sessions, claim.holder, monotonic() - start)
 
-    async def end_sessions(self, registration: int, *, fingerprint: str | None = None) -> int:
-        """End the sessions of a registration, or those of one of its keys, within a second.
+    def registrations(self) -> frozenset[int]:
+        """Return those of which there are sessions."""
+        return frozenset(session.registration for session in self._sessions.all())
 
-        Answers how many could not be ended.
+    def overstaying(self) -> frozenset[int]:
+        """Return those of which there are sessions that may not be."""
+        return frozenset(each for each in (NOBODY, *self._barred) if self._sessions.of(each))
+
+    async def end_sessions(self, registration: int, *, keep: Collection[str] = ()) -> int:
+        """End the sessions of a registration within a second; answer how many could not be.
+
+        Args:
+            registration: whose.
+            keep: the fingerprints of the keys whose sessions stay.
         """
         mine = self._sessions.of(registration)
-        return await self._end(s for s in mine if fingerprint in {None, s.fingerprint})
-
-    async def end_unwelcome(self) -> int:
-        """End what an earlier gateway left of registrations that are gone; answer how many stay.
-
-        To be called after `Sessions.load` and `Sessions.own`, and a `bar` for each revoked one.
-        """
-        return await self._end(s for s in self._sessions.all() if not self.is_welcome(s))
+        return await self._end(session for session in mine if session.fingerprint not in keep)
 
     async def end_all(self) -> int:
         """End every session; answer how many could not be ended."""
@@ -157,7 +163,12 @@ class Claims:
 
     async def _end(self, sessions: Iterable[Session]) -> int:
         doomed = tuple(sessions)
-        return len(await asyncio.to_thread(_end, doomed)) if doomed else 0
+        if not doomed:
+            return 0
+        try:
+            return len(await asyncio.to_thread(_end, doomed))
+        except (OSError, RuntimeError):  # no descriptor is free, or no thread can be had
+            return len(doomed)
 
     def _end_soon(self, session: Session) -> None:
         task = asyncio.create_task(self._end((session,)))

@@ -1,4 +1,8 @@
-"""Processes by number and birth: a number alone may be somebody else's by now."""
+"""Processes by number and birth: a number alone may be somebody else's by now.
+
+Every function here raises an OSError where nothing can be looked at: no descriptor is free. That a
+process has ended is said only of one that was looked at.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -57,8 +57,14 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        """Whether one of its processes lives; the child alone still holds the ports."""
-        return is_same(self.connection) or (self.child is not None and is_same(self.child))
+        """Whether one of its processes lives; the child alone still holds the ports.
+
+        What can't be looked at now is not given up.
+        """
+        try:
+            return is_same(self.connection) or (self.child is not None and is_same(self.child))
+        except OSError:
+            return True
 
     def processes(self) -> tuple[Process, ...]:
         """Return its processes, those that may hold ports first."""
@@ -105,6 +111,9 @@ class Sessions:
         Args:
             event: any of `events.Event`.
             now: monotonic seconds.
+
+        Raises:
+            OSError: the process can't be looked at now.
         """
         if isinstance(event, Accepted):
             return self._accepted(event, now)

@@ -10,7 +10,6 @@ from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.messages import Caller
 from ground2cloud.core.clock import monotonic, wall
 from ground2cloud.logs.fields import log
-from ground2cloud.openssh.sshd.authorized import fingerprint
 from ground2cloud.openssh.sshd.claims import Claim, Claimed
 from ground2cloud.registry import checks
 from ground2cloud.registry import errors as registry
@@ -116,9 +115,7 @@ class GatewayDesk:
             # What it offers may have been edited before it asked again.
             caller = Caller(registration=again.id, source=source)
             await self.set_services(caller, messages.ServicesRequest(services=request.services))
-            made = self._mine(caller)
-            await self._end_former(made)
-            return self._registered(made)
+            return self._registered(self._mine(caller))
         self._audit.write(
             "registered",
             wall(),
@@ -130,7 +127,6 @@ class GatewayDesk:
         )
         self._lanes.claims.unbar(made.id)
         await self._in_force()
-        await self._end_former(made)
         self._on_routes()
         self._reports.see(made.id, wall(), source, request.version)
         return self._registered(made)
@@ -294,12 +290,6 @@ class GatewayDesk:
             slots=made.slots,
             services=derive.allotted(made),
         )
-
-    async def _end_former(self, made: Registration) -> None:
-        """End the lanes of the machine that had a renewed registration before."""
-        there = {session.fingerprint for session in self._lanes.of(made.id)}
-        for key in there - {fingerprint(key) for key in (made.key, made.next_key) if key}:
-            await self._lanes.end(made.id, fingerprint=key)
 
     async def _in_force(self) -> None:
         """Have the keys in force; an agent that is refused for it repeats its call."""

@@ -1,6 +1,7 @@
 """Who may stay: what follows from a login, a proven key, a revoked registration or element."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -13,7 +14,7 @@ from ground2cloud.openssh.sshd.sessions import Session
 from ground2cloud.registry.audit import Audit
 from ground2cloud.registry.errors import RefusedError, RegistryError
 from ground2cloud.registry.records import Registration
-from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.book import Book, changed
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.lanes import Lanes
 from ground2cloud.roles.gateway.reports import Reports
@@ -56,13 +57,16 @@ class Doorkeeper:
         self._router = router
         self._reports = reports
         self._audit = audit
-        self._known: set[int] = set()
+        self._seen: dict[int, Registration] = {}
+        self._due: set[int] = set()
         self._elements: set[int] = set()
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._to_cut: set[int] = set()
         self._to_cut_elements: set[int] = set()
         self._asked = 0
         self._done = 0
+        self.stuck: set[int] = set()
+        """Registrations that have lanes which should end and don't; it is gone on with."""
         self._refusals = Buckets(_REFUSALS)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -74,22 +78,32 @@ class Doorkeeper:
         """
         self._take_over()
         self._to_cut.clear()  # the router is new: nobody is led anywhere yet
+        # Also of those of whom the book knows nothing: their lanes outlived what ended them.
+        self._due = set(self._lanes.claims.registrations())
+        for identity in self._due:
+            if not self._keys(identity):
+                self._lanes.claims.bar(identity)
         await self._keyring.publish()
         await self._lanes.end_strays()
-        left = await self._lanes.claims.end_unwelcome()
-        if left:
-            log(_log, logging.ERROR, "sessions-left", f"{left} revoked sessions can't be ended")
+        await self._end_due()
 
     @property
     def owes(self) -> bool:
         """Whether something that was to be put in force is not."""
-        return self._done < self._asked or self._keyring.behind or self._lanes.strays.due
+        return (
+            self._done < self._asked
+            or self._keyring.behind
+            or self._lanes.strays.due
+            or bool(self._due or self._lanes.claims.overstaying())
+            or bool(changed(self._seen, self._book.registrations))
+        )
 
     async def enforce(self) -> None:
         """Put in force what has changed in the book; what fails stays owed, and the rest is done.
 
         The lanes of those who are gone end first, whether or not keys and router can be told:
-        nobody of theirs comes in any more, since every login of theirs ends at once.
+        nobody of theirs comes in any more, since every login of theirs ends at once. So do those of
+        a key that its registration has no more.
 
         Raises:
             OSError: the keys can't be written.
@@ -97,10 +111,9 @@ class Doorkeeper:
         """
         self._asked += 1
         mine = self._asked
-        for identity in self._take_over():
-            self._ending[identity] = asyncio.create_task(self._end(identity))
-        # Also those that another call, of the same change, has begun to end.
-        await asyncio.shield(asyncio.gather(*self._ending.values()))
+        self._take_over()
+        self._due |= self._lanes.claims.overstaying()
+        await self._end_due()
         if self._lanes.strays.due:
             await self._lanes.end_strays()
         await self._keyring.publish()
@@ -125,44 +138,82 @@ class Doorkeeper:
 
     def login(self, session: Session) -> None:
         """Take a session that has just logged in."""
-        self._known.add(session.registration)
         mine = self._book.registrations.get(session.registration)
-        if mine is None:
+        if mine is None or session.fingerprint not in self._keys(mine.id):
+            self._begin_to_end(session.registration)  # let in while its key was withdrawn
             return
         self._reports.see(mine.id, wall(), session.source)
         if mine.next_key is not None and fingerprint(mine.next_key) == session.fingerprint:
             self._spawn(self._prove(session, mine.next_key))
-        elif fingerprint(mine.key) != session.fingerprint:  # let in while its key was withdrawn
-            self._spawn(self._lanes.end(mine.id, fingerprint=session.fingerprint))
 
-    def _take_over(self) -> set[int]:
-        """Compare the book with what was in force; answer who is gone since."""
-        welcome = {each.id for each in self._book.registrations.values() if each.revoked_at is None}
-        self._known |= self._book.registrations.keys()
-        claims = self._lanes.claims
-        gone = {each for each in self._known - welcome if not claims.is_barred(each)}
-        for identity in gone:
-            claims.bar(identity)
-        for identity in welcome:
-            claims.unbar(identity)
+    def _take_over(self) -> None:
+        """Compare the book with what was in force: whose lanes are to end, in whole or in part."""
+        claims, registrations = self._lanes.claims, dict(self._book.registrations)
+        news = changed(self._seen, registrations)
+        self._seen = registrations
+        for identity in news:
+            if self._keys(identity):
+                claims.unbar(identity)
+            elif not claims.is_barred(identity):
+                claims.bar(identity)
+                self._to_cut.add(identity)
+        self._due |= {each for each in news if each in self._to_cut or self._lanes.of(each)}
         elements = {each.id for each in self._book.elements if each.revoked_at is None}
-        self._to_cut |= gone
         self._to_cut_elements |= self._elements - elements
         self._elements = elements
-        return gone
 
-    async def _end(self, identity: int) -> None:
+    def _keys(self, identity: int) -> frozenset[str]:
+        """The fingerprints of a registration's present keys; none if it is gone."""
+        mine = self._book.registrations.get(identity)
+        if mine is None or mine.revoked_at is not None:
+            return frozenset()
+        return frozenset(fingerprint(key) for key in (mine.key, mine.next_key) if key is not None)
+
+    async def _end_due(self) -> None:
+        """End the lanes that should not be; also those that another call has begun to end."""
+        for identity in tuple(self._due):
+            self._begin_to_end(identity)
+        await asyncio.shield(asyncio.gather(*self._ending.values()))
+
+    def _begin_to_end(self, identity: int) -> None:
+        self._due.discard(identity)
+        before = self._ending.get(identity)
+        self._ending[identity] = asyncio.create_task(self._end(identity, before))
+
+    async def _end(self, identity: int, before: asyncio.Task[None] | None) -> None:
+        """End the lanes of a registration that are not of its present keys."""
         try:
+            if before is not None:
+                await asyncio.wait({before})
             begun = monotonic()
-            left = await self._lanes.end(identity)
+            keys = self._keys(identity)
+            doomed = [each for each in self._lanes.of(identity) if each.fingerprint not in keys]
+            left = await self._lanes.end(identity, keep=keys) if doomed or not keys else 0
+        except BaseException:
+            self._due.add(identity)
+            raise
         finally:
-            del self._ending[identity]
-        self._reports.forget(identity)
-        took = round(monotonic() - begun, 3)
-        text = f"the lanes of registration {identity} are ended after {took:.2f} s"
+            if self._ending.get(identity) is asyncio.current_task():
+                del self._ending[identity]
+        if not keys:
+            self._reports.forget(identity)
+        if doomed or left or identity in self._to_cut | self.stuck:
+            self._tell_ended(identity, left, monotonic() - begun, gone=not keys)
+
+    def _tell_ended(self, identity: int, left: int, took: float, *, gone: bool) -> None:
+        """Log what became of the lanes of a registration; of those that don't end, once."""
+        whose = f"of registration {identity}" + ("" if gone else " that have a former key")
         if left:
-            text = f"{left} lanes of registration {identity} can't be ended"
-        log(_log, logging.ERROR if left else logging.INFO, "lanes-ended", text)
+            self._due.add(identity)
+            if identity in self.stuck:
+                return
+            self.stuck.add(identity)
+            log(_log, logging.ERROR, "lanes-ended", f"{left} lanes {whose} can't be ended")
+        else:
+            self.stuck.discard(identity)
+            text = f"the lanes {whose} are ended after {took:.2f} s"
+            log(_log, logging.INFO, "lanes-ended", text)
+        took = round(took, 3)
         self._audit.write("lanes-ended", wall(), registration=identity, left=left, took=took)
 
     async def _prove(self, session: Session, key: str) -> None:
@@ -177,13 +228,14 @@ class Doorkeeper:
             return
         try:
             proven = await self._book.change(lambda it: it.confirm_key(session.registration, key))
-            await self._keyring.publish()
-        except (RefusedError, RegistryError, OSError) as error:
+        except (RefusedError, RegistryError) as error:
             text = f"the new key of registration {session.registration} is not confirmed: {error}"
             log(_log, logging.ERROR, "key-unconfirmed", text)
             return
-        await self._lanes.end(proven.id, fingerprint=fingerprint(before.key))
         self._tell_proven(proven, session)
+        self._begin_to_end(proven.id)
+        with contextlib.suppress(OSError):  # it is owed then
+            await self._keyring.publish()
 
     def _tell_proven(self, proven: Registration, session: Session) -> None:
         text = f"registration {proven.id} has a new key"

@@ -58,6 +58,8 @@ LOOK_INTERVAL = 0.5
 WRITE_INTERVAL = 10.0
 """Seconds between two writings of when agents were seen."""
 
+_SHOWN = 5  # registrations with lanes that don't end
+
 
 class Gateway:
     """A running gateway; implements `web.gateway_messages.GatewayControl`.
@@ -251,13 +253,15 @@ class Gateway:
 
     async def refresh(self, registration: int | None) -> Answer:
         """Take up what a command has changed in the registry; answer when it is in force."""
-        del registration  # what is new is read, whichever it is
-        try:
+        try:  # what is new is read, whichever it is
             await self._book.look()
             await self._doorkeeper.enforce()
         except (RegistryError, RuntimeSocketError, OSError) as error:
             self._router.poke()
             message = f"it is written down, but not in force yet: {error}"
+            return Answer(ok=False, message=message, hint="the gateway goes on trying")
+        if registration in self._doorkeeper.stuck:
+            message = f"it is written down, but lanes of registration {registration} don't end"
             return Answer(ok=False, message=message, hint="the gateway goes on trying")
         return Answer(ok=True)
 
@@ -329,7 +333,9 @@ class Gateway:
 
     def _problems(self) -> tuple[str, ...]:
         mine = (*self._live.problems, self._trouble, self._lanes.trouble, self._audit.trouble)
-        return *filter(None, mine), *self._overview.taken()
+        stuck = sorted(self._doorkeeper.stuck)[:_SHOWN]
+        lanes = (f"lanes of registration {each} that should end don't" for each in stuck)
+        return *filter(None, mine), *lanes, *self._overview.taken()
 
     async def _reload_sshd(self) -> None:
         if SSHD in self._supervisor.names:  # before its start there is nothing to reload

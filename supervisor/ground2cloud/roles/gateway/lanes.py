@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ground2cloud.core.clock import monotonic
 from ground2cloud.logs.fields import log
@@ -70,6 +70,7 @@ class Lanes:
         self.trouble = ""
         """Why a gateway that comes after this one would not know all lanes; empty if it would."""
         self._stray_trouble = ""
+        self._unseen: list[object] = []
         self._on_change = on_change
         self._on_login = on_login
         self._poked = asyncio.Event()
@@ -80,13 +81,26 @@ class Lanes:
 
     def hear(self, event: object) -> None:
         """Take an event of sshd's."""
+        trouble = self._take(event)
+        if trouble is not None:
+            if not self._unseen:
+                text = f"can't see who logs in: {trouble.strerror or trouble}; trying again"
+                log(_log, logging.ERROR, "login-unseen", text)
+            self._unseen.append(event)
+
+    def _take(self, event: object) -> OSError | None:
+        """Take an event; answer why it can't be taken now."""
         now = monotonic()
-        session = self.claims.hear(event, now)
+        try:
+            session = self.claims.hear(event, now)
+        except OSError as error:
+            return error
         if session is not None:
             self.pacing.arrived(session.registration, now)
             self._came[session.registration] = now
             self._on_login(session)
         self.poke(now)
+        return None
 
     def poke(self, now: float) -> None:
         """Look often for a while: something is about to change."""
@@ -136,17 +150,26 @@ class Lanes:
         """Keep nobody waiting any more."""
         self._closing = True
 
-    async def end(self, registration: int, *, fingerprint: str | None = None) -> int:
-        """End a registration's sessions, or those of one key; answer how many could not be."""
-        left = await self.claims.end_sessions(registration, fingerprint=fingerprint)
+    async def end(self, registration: int, *, keep: Collection[str] = ()) -> int:
+        """End a registration's sessions but those of some keys; answer how many could not be.
+
+        Args:
+            registration: whose.
+            keep: the fingerprints of the keys.
+        """
+        left = await self.claims.end_sessions(registration, keep=keep)
         self.look()
-        if fingerprint is None and (held := self._held(registration)):
-            left += await self.strays.end_on(held)
+        if not keep and (held := self._held(registration)):
+            try:
+                left += await self.strays.end_on(held)
+            except (OSError, RuntimeError):  # as in `Claims`
+                left += 1
             self.look()
         return left
 
     def settle(self) -> None:
-        """Write down what could not be written at once, for the next gateway."""
+        """Do what could not be done at once: see who logged in, write it down for the next one."""
+        self._unseen = [event for event in self._unseen if self._take(event) is not None]
         self._sessions.settle()
         if self.strays.behind:
             self.strays.settle()
@@ -165,8 +188,8 @@ class Lanes:
         trouble = ""
         try:
             found, left = await self.strays.end_former(over=over)
-        except OSError as error:
-            trouble = f"can't look for connections of a former sshd: {error.strerror or error}"
+        except (OSError, RuntimeError) as error:
+            trouble = f"can't look for connections of a former sshd: {error}"
         else:
             if found > left:
                 text = f"ended {found - left} connections of a former sshd that had no record"
@@ -179,7 +202,10 @@ class Lanes:
 
     async def carries(self, session: Session) -> bool:
         """Whether a session holds ports now: its lane is up."""
-        return bool(await asyncio.to_thread(_held, session))
+        try:
+            return bool(await asyncio.to_thread(_held, session))
+        except OSError:
+            return False  # can't be seen now
 
     def look(self) -> None:
         """See which places are listened on, and tell of those that changed."""
