@@ -138,6 +138,21 @@ def test_an_older_registry_is_brought_up_to_date_by_the_gateway_alone(gateway: G
     assert "newer" in hint
 
 
+class FewFiles(GatewayLab):
+    """May have few files open at first, and some more if it wants to."""
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["prlimit", "--nofile=1024:5000", "--", *super().command(*arguments)]
+
+
+def test_it_takes_as_many_files_as_it_may(short_dir: Path) -> None:
+    with FewFiles(short_dir) as gateway:
+        limits = Path(f"/proc/{gateway.status().pid}/limits").read_text().splitlines()
+        [files] = [line.split() for line in limits if line.startswith("Max open files")]
+        assert files[3:5] == ["5000", "5000"]
+        gateway.stop()
+
+
 def test_a_second_one_with_the_same_state_is_refused(gateway: GatewayLab) -> None:
     gateway.start()
     gateway.wait_ready()

@@ -35,6 +35,7 @@ def run(path: Path, *, stderr: bool = True) -> int:
     lock.acquire(os.getpid())
     owner = configure(config.log, places.log_file, stderr=stderr)
     faulthandler.enable()
+    system.take_files()
     try:
         registry = foundation.open_registry(config, places, upgrades=True)
         gateway = Gateway(path, config, places, owner, registry)

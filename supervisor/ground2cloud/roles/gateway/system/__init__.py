@@ -4,6 +4,7 @@
   another.
 - `become(user)`, `exec_as(…)`: become it, for a command and for `gateway run`.
 - `begin_anew(…)`: be the same process, with the program as it is installed now.
+- `take_files()`: have as many open files as may be.
 - `command_as(user)`: the beginning of a command line that runs as it.
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
 - `reach(directory, user)`: check that it gets there.
@@ -27,6 +28,7 @@ if sys.platform == "win32":
         number,
         reach,
         share,
+        take_files,
     )
 else:
     from ground2cloud.roles.gateway.system._posix import (
@@ -41,6 +43,7 @@ else:
         number,
         reach,
         share,
+        take_files,
     )
 
 __all__ = [
@@ -56,4 +59,5 @@ __all__ = [
     "number",
     "reach",
     "share",
+    "take_files",
 ]

@@ -4,8 +4,10 @@ The only privilege it may need is that of ports below 1024, and that is all that
 changes the account: its `setpriv` does in one step what is easily done half.
 """
 
+import contextlib
 import os
 import pwd
+import resource
 import shutil
 import sys
 from collections.abc import Iterable
@@ -19,6 +21,7 @@ assert sys.platform != "win32"
 
 _PRIVILEGED = 1024
 _USUAL = "ground2cloud-gateway"
+_MOST_FILES = 1 << 20  # as many as Linux allows by itself; some programs go through all of them
 _MARK = "GROUND2CLOUD_BECAME"
 _PROGRAM = (sys.executable, "-m", "ground2cloud")
 
@@ -111,6 +114,19 @@ def begin_anew(arguments: Iterable[str]) -> None:
             f"{program[0]} can't be run anew: {error.strerror or error}",
             "install it and start the gateway: its lanes are left as they are",
         ) from None
+
+
+def take_files() -> None:
+    """Let this process and its children have as many open files as the system gives it at most.
+
+    Of the 1,024 that are usual each caller and each look at a session takes some. HAProxy reckons
+    with the most by itself, and sshd needs few.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # then it does with what it has
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def command_as(

@@ -39,6 +39,11 @@ def begin_anew(arguments: Iterable[str]) -> None:
     must_change(None)
 
 
+def take_files() -> None:
+    """Refuse."""
+    must_change(None)
+
+
 def command_as(
     user: str, privileges: str = "-all", *, die_with_parent: bool = False
 ) -> tuple[str, ...]:
