@@ -103,6 +103,21 @@ async def test_a_port_of_some_other_process_is_never_touched(gateway: GatewaySsh
         end_child(bystander)
 
 
+async def test_a_foreign_port_does_not_protect_what_is_stale_on_the_others(
+    gateway: GatewaySshd,
+) -> None:
+    (mine, taken) = free_ports(2)
+    gateway.register(1001, [mine, taken])
+    stale = await gateway.lane(1001, LOCAL, {mine: 9})
+    stale.process.send_signal(signal.SIGSTOP)
+    with socket.create_server((LOCAL, taken)):
+        claim = await gateway.claims.claim(1001, LOCAL, [mine, taken])
+        assert claim.outcome is Claimed.FOREIGN
+        assert f"(pid {os.getpid()})" in claim.holder
+        assert not gateway.sessions.of(1001)
+        await gateway.lane(1001, LOCAL, {mine: 9})
+
+
 async def test_a_bystander_on_all_addresses_is_named(gateway: GatewaySshd) -> None:
     """A port that is held on 0.0.0.0 is taken on every slot."""
     with socket.create_server(("0.0.0.0", free_port())) as server:

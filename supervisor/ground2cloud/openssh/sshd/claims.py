@@ -43,7 +43,8 @@ class Claimed(StrEnum):
     SPARED = "spared"
     """A session of this registration holds them that logged in a moment ago: the new lane."""
     FOREIGN = "foreign"
-    """Something that is no session of this registration holds one of the ports."""
+    """Something that is no session of this registration holds one of the ports; what it held of
+    the others itself is ended all the same."""
     STUCK = "stuck"
     """The holder could not be ended in time."""
 
@@ -54,7 +55,7 @@ class Claim:
 
     Args:
         outcome: what became of it.
-        sessions: those that were ended, spared or stuck.
+        sessions: those that were ended, spared or stuck; for FOREIGN those that were to be ended.
         holder: for FOREIGN, who has the port: `nginx (pid 812)`; empty if that can't be seen.
         took: seconds.
     """
@@ -134,7 +135,7 @@ class Claims:
             mine = self._sessions.of(registration)
             claim = await asyncio.to_thread(_settle, mine, places, start - older_than)
             now = self._sessions.of(registration)
-            if claim.outcome is Claimed.FOREIGN and now != mine:
+            if claim.outcome is Claimed.FOREIGN and not set(now) <= set(mine):
                 # A lane that logged in during the look: whose it is was heard only now.
                 claim = await asyncio.to_thread(_settle, now, places, start - older_than)
         return Claim(claim.outcome, claim.sessions, claim.holder, monotonic() - start)
@@ -185,13 +186,16 @@ def _settle(mine: Iterable[Session], places: Collection[tuple[str, int]], before
         open_places -= held
         if held:
             holders.append(session)
-    if any(_is_taken(place) for place in open_places):
-        return Claim(Claimed.FOREIGN, tuple(holders), _holder(open_places))
     stale = tuple(session for session in holders if session.accepted_at < before)
-    if not stale:
-        return Claim(Claimed.SPARED if holders else Claimed.FREE, tuple(holders))
     left = _end(stale)
-    return Claim(Claimed.STUCK, left) if left else Claim(Claimed.ENDED, stale)
+    # Only now: what somebody else holds must not protect what is stale on the other ports.
+    if any(_is_taken(place) for place in open_places):
+        return Claim(Claimed.FOREIGN, stale, _holder(open_places))
+    if left:
+        return Claim(Claimed.STUCK, left)
+    if stale:
+        return Claim(Claimed.ENDED, stale)
+    return Claim(Claimed.SPARED if holders else Claimed.FREE, tuple(holders))
 
 
 def _held(session: Session) -> frozenset[tuple[str, int]]:
