@@ -191,6 +191,8 @@ async def test_every_option_is_known_and_says_what_is_meant(gateway: GatewaySshd
         "usepam no",
         "maxsessions 1",
         "maxstartups 400:30:400",
+        "persourcemaxstartups 100",
+        "persourcenetblocksize 32:64",
         f"allowusers {gateway.user}",
         f"authorizedkeysfile {str(gateway.places.authorized_keys).replace('%', '%%')}",
     } <= told

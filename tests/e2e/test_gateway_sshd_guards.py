@@ -18,6 +18,8 @@ from tests.lab.ports import free_port, free_ports
 from tests.lab.processes import run
 from tests.lab.waiting import eventually, http_get
 
+STRANGER = "127.0.0.9"
+
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[GatewaySshd]:
@@ -340,3 +342,22 @@ async def nothing_comes(port: int, request: bytes = b"GET / HTTP/1.0\r\n\r\n") -
             return got or b"\0"
 
     return (await eventually(ask, what="the client's port is open")).removeprefix(b"\0")
+
+
+async def test_a_stranger_does_not_keep_agents_out() -> None:
+    """Who connects and says nothing takes the logins of one address, and no others."""
+    (port,) = free_ports(1)
+    async with (
+        gateway_sshd(max_startups=10, per_source=4) as gateway,
+        contextlib.AsyncExitStack() as held,
+    ):
+        gateway.register(1001, [port])
+        said = []
+        for _ in range(12):
+            stranger = socket.create_connection(
+                (LOCAL, gateway.port), timeout=10, source_address=(STRANGER, 0)
+            )
+            held.enter_context(stranger)
+            said.append(await asyncio.to_thread(stranger.recv, 100))
+        assert sum(words.startswith(b"SSH-2.0-") for words in said) == 4
+        await gateway.lane(1001, LOCAL, {port: 9})

@@ -87,7 +87,12 @@ class Sshd(Section, frozen=True, kw_only=True):
     ] = ()
     max_startups: Annotated[
         int,
-        Meta(ge=10, le=10_000, description="Agents that may be logging in at the same time."),
+        Meta(
+            ge=10,
+            le=10_000,
+            description="Agents that may be logging in at the same time; from one address"
+            " a quarter of them, and in any case all that are told to come.",
+        ),
     ] = 400
     alive_interval: Annotated[
         int, Meta(ge=1, le=3600, description="Seconds of silence before sshd asks an agent.")

@@ -46,6 +46,12 @@ def test_penalties_only_where_sshd_knows_them() -> None:
     assert "PerSourcePenalties yes" in lines(replace(SETTINGS, penalties=True), program=new)
 
 
+def test_one_address_has_less_than_all_logins() -> None:
+    text = lines(replace(SETTINGS, max_startups=80, per_source=20))
+    assert "MaxStartups 80" in text
+    assert "PerSourceMaxStartups 20" in text
+
+
 def test_root_is_let_in_only_as_root() -> None:
     assert "PermitRootLogin no" in lines()
     root = lines(replace(SETTINGS, user="root"))
@@ -92,6 +98,7 @@ def test_a_place_that_is_none(address: str, port: int) -> None:
     [
         {"listen": ()},
         {"max_startups": 0},
+        {"per_source": 0},
         {"login_grace": 0},
         {"client_alive_interval": 0},
         {"client_alive_count_max": 0},

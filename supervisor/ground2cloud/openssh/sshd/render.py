@@ -41,6 +41,7 @@ def sshd_config(
         command=HELD_COMMAND,
         home=_quoted(f"HOME={quoting.path(places.home, expands=False)}"),
         max_startups=settings.max_startups,
+        per_source=settings.per_source,
         login_grace=settings.login_grace,
         penalties=("yes" if settings.penalties else "no") if program.penalties else None,
         client_alive_interval=settings.client_alive_interval,

@@ -56,6 +56,7 @@ class SshdSettings:
             gateway is root.
         max_startups: connections that have not logged in yet, at one time. With OpenSSH's own
             default of 10:30:100, 200 lanes at once see 155 failed attempts; with 400 none.
+        per_source: of these, from one address (IPv6: from one /64).
         login_grace: seconds to log in.
         client_alive_interval: seconds of silence after which sshd asks a client to answer.
         client_alive_count_max: unanswered questions before the client is given up. The port is
@@ -71,6 +72,7 @@ class SshdSettings:
     listen: tuple[Listen, ...]
     user: str
     max_startups: int = 400
+    per_source: int = 100
     login_grace: int = 20
     client_alive_interval: int = 5
     client_alive_count_max: int = 2
@@ -82,7 +84,12 @@ class SshdSettings:
             raise ValueError("sshd needs an address to listen on")
         if not 1 <= self.max_startups <= _MOST_STARTUPS:
             raise ValueError(f"max_startups: {self.max_startups} is not from 1 to {_MOST_STARTUPS}")
-        for name in ("login_grace", "client_alive_interval", "client_alive_count_max"):
+        for name in (
+            "per_source",
+            "login_grace",
+            "client_alive_interval",
+            "client_alive_count_max",
+        ):
             # 0 means "never" to sshd: a dead lane would hold its port for good.
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1")

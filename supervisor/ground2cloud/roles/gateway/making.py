@@ -69,11 +69,24 @@ def sshd_settings(config: GatewayConfig, places: GatewayLocations) -> SshdSettin
         listen=tuple(Listen(host, ssh.port) for host in _shared(config)),
         user=system.current(),
         max_startups=ssh.max_startups,
+        per_source=per_source(config),
         client_alive_interval=ssh.alive_interval,
         client_alive_count_max=ssh.alive_count_max,
         # It would refuse every key where others may write to a directory above (below /tmp).
         strict_modes=unsafe_part(places.run, owners=(0, system.number())) is None,
     )
+
+
+def per_source(config: GatewayConfig) -> int:
+    """How many may be logging in from one address: a quarter, and all that are paced.
+
+    Many agents may stand behind one address. All that come through the port for HTTPS have the
+    router's: to them a quarter is denied, so that they can't keep out who comes to sshd's own port.
+    """
+    most = config.ssh.max_startups
+    if config.router.ssh_on_https_port:
+        return most - most // 4
+    return max(most // 4, pace(config).at_once)
 
 
 def make_lanes(
