@@ -1,5 +1,8 @@
 """What somebody hostile tries on the backchannel of a whole gateway; sshd's part is in `guards`."""
 
+import contextlib
+import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +11,8 @@ import msgspec
 import pytest
 from requests import Response as Answer
 
-from ground2cloud.backchannel.calls import CALLS, Call
+from ground2cloud.backchannel import wire
+from ground2cloud.backchannel.calls import CALLS, KEY, Call
 from ground2cloud.backchannel.errors import Slug
 from ground2cloud.backchannel.messages import Authority
 from ground2cloud.backchannel.tls import Certificates
@@ -190,3 +194,43 @@ def test_an_agent_gives_nothing_to_a_gateway_that_is_forged(
     assert requested
     assert all(b"authorization" not in each.lower() for each in requested)
     assert all(join.token.encode() not in each for each in requested)
+
+
+@pytest.mark.parametrize(
+    "call", [call for call in OF_AGENTS if call.request], ids=lambda it: it.name
+)
+def test_who_had_a_registration_before_a_renewal_can_do_nothing_with_a_call_it_has_begun(
+    place: Place, hostile: LabAgent, call: Call
+) -> None:
+    """Its token was good when the head of the call came; the body comes when it is not any more."""
+    key = public(hostile.new_key("next"))
+    body = msgspec.json.encode(BODIES[call.name] | ({"key": key} if call is KEY else {}))
+    join = place.gateway.do("invite", "--renew", str(hostile.id))
+    with begun(place, call, hostile.request.token, len(body)) as connection:
+        assert place.gateway.register(WEB, join=join).id == hostile.id
+        before = place.written()
+        connection.sendall(body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.split()[1] in {b"401", b"503"}, answer
+    assert place.written() == before
+    refused(Slug.UNAUTHORIZED, ask(place, call, hostile.request.token))
+
+
+@contextlib.contextmanager
+def begun(place: Place, call: Call, token: str, length: int) -> Iterator[ssl.SSLSocket]:
+    """Send the head of a call, and wait until the gateway asks for the body."""
+    path = call.path.replace("{slot}", "127.0.0.1")
+    head = (
+        f"{call.method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+    context = wire.trust(place.authority.read_text())
+    address = ("127.0.0.1", place.gateway.backchannel_port)
+    with (
+        socket.create_connection(address, timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(head.encode())
+        assert secure.recv(100).startswith(b"HTTP/1.1 100")
+        yield secure

@@ -58,7 +58,7 @@ class Running:
     def register(self, port: int) -> None:
         """Let there be registration 1001 with a service on this tunnel port, and its lane."""
         services = (ServicePort("web", Kind.HTTP, port),)
-        one = Registration(1001, "x", make_key("x"), None, SLOTS, services, 1.0)
+        one = Registration(1001, "x", make_key("x"), None, SLOTS, services, 1.0, "")
         self.registrations[1001] = one
         self.up = frozenset({(SLOTS[0], port)})
 

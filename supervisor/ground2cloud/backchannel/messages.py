@@ -329,10 +329,13 @@ class Fault(Message, frozen=True, kw_only=True):
 class Caller(Struct, frozen=True, kw_only=True):
     """Who asks: a registration, proven by its agent token, from this IP address.
 
-    `crowd` is how many connections are open at that moment, this one among them.
+    `token_hash` is what proved it before the body came. By then the registration may be renewed,
+    and this caller the machine that had it before. `crowd` is how many connections are open at that
+    moment, this one among them.
     """
 
     registration: int
+    token_hash: str
     source: str
     crowd: int = 1
 

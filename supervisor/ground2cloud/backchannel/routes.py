@@ -79,24 +79,26 @@ class _Door:
         """Answer who has this agent token."""
         source = _address(request)
         try:
-            who = await self._authenticate(request)
+            who, token_hash = await self._authenticate(request)
         except RefusedError as refusal:
             if refusal.slug != Slug.UNAVAILABLE:  # says nothing about the token
                 _pay(self._failures, source_of(source))
                 self.desk.note_refusal(call.name, refusal.slug, source)
             raise
         _pay(self._calls, who)
-        if not isinstance(request.protocol, Connection):
-            return Caller(registration=who, source=source)
-        request.protocol.proven = True
-        return Caller(registration=who, source=source, crowd=request.protocol.crowd())
+        crowd = 1
+        if isinstance(request.protocol, Connection):
+            request.protocol.proven = True
+            crowd = request.protocol.crowd()
+        return Caller(registration=who, token_hash=token_hash, source=source, crowd=crowd)
 
-    async def _authenticate(self, request: web.Request) -> int:
+    async def _authenticate(self, request: web.Request) -> tuple[int, str]:
         token = _token(request)
-        who = None if token is None else await self.desk.authenticate(_hash(token))
+        token_hash = "" if token is None else _hash(token)
+        who = await self.desk.authenticate(token_hash) if token_hash else None
         if who is None:
             raise RefusedError(Slug.UNAUTHORIZED, "the agent token is missing or wrong", _AGAIN)
-        return who
+        return who, token_hash
 
 
 def _pay(buckets: Buckets, who: object) -> None:

@@ -31,6 +31,7 @@ def read_registrations(
         columns.id,
         columns.name,
         columns.created_at,
+        columns.token_hash,
         columns.seen_at,
         columns.version,
         columns.address,
@@ -40,7 +41,7 @@ def read_registrations(
     ).where(columns.unregistered_at.is_(None), *_of(columns.id, only, since))
     # All at once and by place: with 10,000 rows it is half the time.
     rows = connection.execute(query.order_by(columns.id)).all()
-    for identity, name, created_at, seen_at, version, address, error, revoked_at, allowed in rows:
+    for identity, name, made_at, token_hash, at, version, address, error, revoked, allowed in rows:
         yield Registration(
             identity,
             name,
@@ -48,12 +49,13 @@ def read_registrations(
             keys.get((identity, True)),
             SLOTS,
             tuple(services.get(identity, ())),
-            created_at,
-            seen_at,
+            made_at,
+            token_hash,
+            at,
             version,
             address,
             error,
-            revoked_at,
+            revoked,
             tuple(allowed),
         )
 
@@ -119,6 +121,20 @@ def read_active(connection: Connection, identity: int) -> Registration:
     if found.revoked_at is not None:
         raise RefusedError("revoked", f"registration {identity} is revoked")
     return found
+
+
+def read_by_token(connection: Connection, token_hash: str) -> Registration:
+    """Return the registration whose agent has this token, and that may still do something.
+
+    Raises:
+        RefusedError: agent-unknown, revoked.
+    """
+    query = select(registration.c.id).where(registration.c.token_hash == token_hash)
+    identity = connection.execute(query).scalar()
+    if identity is None:
+        hint = "register again, with a join string of --renew to keep ID and ports"
+        raise RefusedError("agent-unknown", "this gateway knows no such agent", hint)
+    return read_active(connection, identity)
 
 
 def is_id(number: int) -> bool:

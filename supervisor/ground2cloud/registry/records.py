@@ -44,6 +44,7 @@ class Registration:
         slots: the addresses its lanes may bind.
         services: in the agent's own order; a bare ID in a route means the first.
         created_at: when it was registered first.
+        token_hash: SHA-256 of its agent's token, upper-case hex.
         seen_at: when its agent was last heard of; None if never.
         version, address, last_error: what was last heard then; escaped and bounded.
         revoked_at: since when it is refused for good; None if it isn't.
@@ -57,6 +58,7 @@ class Registration:
     slots: tuple[str, ...]
     services: tuple[ServicePort, ...]
     created_at: float
+    token_hash: str
     seen_at: float | None = None
     version: str | None = None
     address: str | None = None

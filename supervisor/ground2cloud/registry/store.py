@@ -8,7 +8,7 @@ block; they may be called from several threads, and from several processes on on
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, update
 
 from ground2cloud.config.model import Kind
 from ground2cloud.registry import checks
@@ -26,6 +26,7 @@ from ground2cloud.registry.joining import (
 )
 from ground2cloud.registry.reading import (
     read_active,
+    read_by_token,
     read_elements,
     read_gone,
     read_registration,
@@ -185,20 +186,16 @@ class Registry:
         """Return the registration whose agent has this token.
 
         Raises:
-            RefusedError: token-unknown, revoked.
+            RefusedError: agent-unknown, revoked.
         """
         with self._database.reading() as connection:
-            query = select(registration.c.id).where(registration.c.token_hash == agent_token_hash)
-            identity = connection.execute(query).scalar()
-            if identity is None:
-                hint = "register again, with a join string of --renew to keep ID and ports"
-                raise RefusedError("token-unknown", "this gateway knows no such agent", hint)
-            return read_active(connection, identity)
+            return read_by_token(connection, agent_token_hash)
 
-    # What an agent may change of its own
+    # What an agent may change of its own. Its token decides in the very change: between a look at
+    # it and the change, another machine may have taken the registration over.
 
     def set_services(
-        self, identity: int, services: Sequence[tuple[str, Kind]], now: float
+        self, agent_token_hash: str, services: Sequence[tuple[str, Kind]], now: float
     ) -> Registration:
         """Make these the services of a registration; one that keeps its name keeps its port.
 
@@ -206,29 +203,30 @@ class Registry:
 
         Raises:
             RefusedError: bad-service, too-many-services, service-not-allowed, no-free-port,
-                unknown-registration, revoked.
+                agent-unknown, revoked.
         """
         with self._database.changing() as connection:
-            read_active(connection, identity)
+            identity = read_by_token(connection, agent_token_hash).id
             self._write_services(connection, identity, services, now)
             touch(connection, registration, [identity])
             return read_registration(connection, identity)
 
-    def propose_key(self, identity: int, key: str) -> Registration:
+    def propose_key(self, agent_token_hash: str, key: str) -> Registration:
         """Let a registration use another key beside its own, until it is confirmed.
 
         Proposing another one takes the place of the one proposed before.
 
         Raises:
-            RefusedError: bad-key, key-in-use, unknown-registration, revoked.
+            RefusedError: bad-key, key-in-use, agent-unknown, revoked.
         """
         checks.check_key(key)
         with self._database.changing() as connection:
-            if read_active(connection, identity).next_key != key:
-                drop_keys(connection, identity, is_next=True)
-                write_key(connection, identity, key, is_next=True)
-                touch(connection, registration, [identity])
-            return read_registration(connection, identity)
+            found = read_by_token(connection, agent_token_hash)
+            if found.next_key != key:
+                drop_keys(connection, found.id, is_next=True)
+                write_key(connection, found.id, key, is_next=True)
+                touch(connection, registration, [found.id])
+            return read_registration(connection, found.id)
 
     def confirm_key(self, identity: int, key: str) -> Registration:
         """Make the proposed key the only one; nothing changes when it is that already.
@@ -247,16 +245,17 @@ class Registry:
                 touch(connection, registration, [identity])
             return read_registration(connection, identity)
 
-    def unregister(self, identity: int, now: float) -> None:
-        """Forget a registration's key and token; its ID and ports are kept for `renews`.
+    def unregister(self, agent_token_hash: str, now: float) -> int:
+        """Forget a registration's key and token; its ID, the answer, and ports stay for `renews`.
 
         Raises:
-            RefusedError: unknown-registration, revoked.
+            RefusedError: agent-unknown, revoked.
         """
         with self._database.changing() as connection:
-            read_active(connection, identity)
+            identity = read_by_token(connection, agent_token_hash).id
             drop_keys(connection, identity)
             self._update(connection, identity, token_hash=None, unregistered_at=now)
+            return identity
 
     # What the gateway sees and its operator does
 

@@ -16,9 +16,19 @@ from ground2cloud.backchannel.errors import RefusedError, Slug, UnreachableError
 from ground2cloud.backchannel.messages import Caller
 from ground2cloud.config.model import MOST_SERVICES, Kind
 from ground2cloud.core import clock
-from tests.lab.fake_desk import JOIN, KEY, NEW_KEY, SLOTS, TOKEN, Place, request, serving
+from tests.lab.fake_desk import (
+    JOIN,
+    KEY,
+    NEW_KEY,
+    SLOTS,
+    TOKEN,
+    Place,
+    hash_of,
+    request,
+    serving,
+)
 
-ME = Caller(registration=1001, source="127.0.0.1")
+ME = Caller(registration=1001, token_hash=hash_of(TOKEN), source="127.0.0.1")
 
 
 @pytest.fixture

@@ -97,5 +97,5 @@ def test_a_number_that_is_no_element_is_refused(registered: Registry, identity: 
 
 def test_a_grant_outlives_a_service_that_is_away_for_a_while(registered: Registry) -> None:
     made = registered.add_element("billing", digest("secret"), [Grant(1001, "web")], NOW)
-    registered.set_services(1001, [], NOW)
+    registered.set_services(digest("one"), [], NOW)
     assert registered.elements() == (made,)

@@ -78,7 +78,8 @@ class Operations(RuleBasedStateMachine):
     def set_services(self, identity: int, services: list[tuple[str, Kind]]) -> None:
         self.now += 1
         if identity in self.using:
-            self.took(self.registry.set_services(identity, services, self.now), services)
+            token = self.registry.registration(identity).token_hash
+            self.took(self.registry.set_services(token, services, self.now), services)
 
     @rule(identity=ids, services=SERVICES)
     def renew(self, identity: int, services: list[tuple[str, Kind]]) -> None:
@@ -89,7 +90,7 @@ class Operations(RuleBasedStateMachine):
     @rule(identity=ids)
     def unregister(self, identity: int) -> None:
         if self.using.pop(identity, None) is not None:
-            self.registry.unregister(identity, self.now)
+            self.registry.unregister(self.registry.registration(identity).token_hash, self.now)
 
     @rule(identity=consumes(ids))
     def revoke(self, identity: int) -> None:

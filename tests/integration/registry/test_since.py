@@ -37,18 +37,18 @@ def join(registry: Registry, name: str) -> Registration:
     return enter(registry, make_invite(registry), name)
 
 
-CHANGES: dict[str, Callable[[Registry, int], object]] = {
+CHANGES: dict[str, Callable[[Registry, Registration], object]] = {
     "registered": lambda it, _: join(it, "new"),
-    "renewed": lambda it, mine: enter(it, make_invite(it, mine), "again"),
-    "services": lambda it, mine: it.set_services(mine, [("db", Kind.MYSQL)], NOW),
-    "key proposed": lambda it, mine: it.propose_key(mine, make_key("next")),
+    "renewed": lambda it, mine: enter(it, make_invite(it, mine.id), "again"),
+    "services": lambda it, mine: it.set_services(mine.token_hash, [("db", Kind.MYSQL)], NOW),
+    "key proposed": lambda it, mine: it.propose_key(mine.token_hash, make_key("next")),
     "key confirmed": lambda it, mine: (
-        it.propose_key(mine, make_key("next")),
-        it.confirm_key(mine, make_key("next")),
+        it.propose_key(mine.token_hash, make_key("next")),
+        it.confirm_key(mine.id, make_key("next")),
     ),
-    "unregistered": lambda it, mine: it.unregister(mine, NOW),
-    "revoked": lambda it, mine: it.revoke(mine, NOW),
-    "element": lambda it, mine: it.add_element("b", digest("b"), [Grant(mine)], NOW),
+    "unregistered": lambda it, mine: it.unregister(mine.token_hash, NOW),
+    "revoked": lambda it, mine: it.revoke(mine.id, NOW),
+    "element": lambda it, mine: it.add_element("b", digest("b"), [Grant(mine.id)], NOW),
     "element revoked": lambda it, _: it.revoke_element(1, NOW),
 }
 
@@ -60,7 +60,7 @@ def test_of_many_only_what_changed_is_read_again(registry: Registry, change: str
     reader = Reader(registry)
     assert reader.read() == 6
     assert reader.read() == 0
-    CHANGES[change](registry, some[2].id)
+    CHANGES[change](registry, some[2])
     assert reader.read() == 1
     assert reader.registrations == {each.id: each for each in registry.registrations()}
     assert reader.elements == {each.id: each for each in registry.elements()}

@@ -38,7 +38,8 @@ def test_an_invite_becomes_a_registration(registry: Registry) -> None:
         ServicePort("postgres", Kind.POSTGRESQL, 11081),
         ServicePort("web", Kind.HTTP, 11082),
     )
-    assert made == Registration(1001, "one", make_key("one"), None, SLOTS, services, NOW)
+    token = digest("one")
+    assert made == Registration(1001, "one", make_key("one"), None, SLOTS, services, NOW, token)
     assert registry.registration(1001) == made
     assert registry.registrations() == (made,)
     assert registry.by_token(digest("one")) == made
@@ -102,8 +103,10 @@ def test_an_invite_may_allow_some_services_only_now_and_later(registry: Registry
     made = enter(registry, token, "one", SERVICES[:1])
     assert made.allowed == ("postgres", "later")
     with refuses(registry, "service-not-allowed"):
-        registry.set_services(made.id, [WEB], NOW)
-    assert list(ports(registry.set_services(made.id, [("later", Kind.TCP)], NOW))) == ["later"]
+        registry.set_services(made.token_hash, [WEB], NOW)
+    assert list(ports(registry.set_services(made.token_hash, [("later", Kind.TCP)], NOW))) == [
+        "later"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,10 +143,13 @@ def test_an_agent_token_is_one_registrations_alone(registry: Registry) -> None:
 
 def test_a_service_that_keeps_its_name_keeps_its_port(registry: Registry) -> None:
     made = joined(registry)
-    assert ports(registry.set_services(made.id, [DB, WEB], NOW)) == {"db": 11083, "web": 11082}
+    assert ports(registry.set_services(made.token_hash, [DB, WEB], NOW)) == {
+        "db": 11083,
+        "web": 11082,
+    }
     joined(registry, "two", DB)
-    assert registry.set_services(made.id, [], NOW).services == ()
-    back = registry.set_services(made.id, [WEB, ("postgres", Kind.TCP)], NOW)
+    assert registry.set_services(made.token_hash, [], NOW).services == ()
+    back = registry.set_services(made.token_hash, [WEB, ("postgres", Kind.TCP)], NOW)
     assert back.services == (
         ServicePort("web", Kind.HTTP, 11082),
         ServicePort("postgres", Kind.TCP, 11081),
@@ -154,7 +160,7 @@ def test_an_agent_cannot_use_up_the_ports(registry: Registry) -> None:
     made = joined(registry, "one", WEB)
     for turn in range(5):
         names = [(f"s{turn}-{number}", Kind.TCP) for number in range(MOST_SERVICES - 1)]
-        found = registry.set_services(made.id, [WEB, *names], NOW + turn)
+        found = registry.set_services(made.token_hash, [WEB, *names], NOW + turn)
         assert ports(found)["web"] == 11081
         assert len(set(ports(found).values())) == MOST_SERVICES
     assert ports(joined(registry, "two")) == {"postgres": 11081 + 64, "web": 11082 + 64}
@@ -165,7 +171,7 @@ def test_ports_of_others_are_left_out_and_the_range_has_an_end(url: str) -> None
     made = joined(registry, "one", WEB, DB)
     assert ports(made) == {"web": 20000, "db": 20002}
     with refuses(registry, "no-free-port"):
-        registry.set_services(made.id, [WEB, DB, ("a", Kind.TCP), ("b", Kind.TCP)], NOW)
+        registry.set_services(made.token_hash, [WEB, DB, ("a", Kind.TCP), ("b", Kind.TCP)], NOW)
     token = make_invite(registry)
     with refuses(registry, "no-free-port"):
         enter(registry, token, "two")
@@ -175,7 +181,7 @@ def test_ports_of_others_are_left_out_and_the_range_has_an_end(url: str) -> None
 def test_ports_of_who_is_gone_are_given_out_last_and_longest_gone_first(url: str) -> None:
     registry = Registry(url, PortRange(20000, 20002))
     one, two, _three = (joined(registry, name, WEB) for name in ("one", "two", "three"))
-    registry.unregister(two.id, NOW)
+    registry.unregister(two.token_hash, NOW)
     registry.revoke(one.id, NOW + 1)
     assert ports(joined(registry, "four", WEB)) == {"web": 20001}
     assert ports(joined(registry, "five", WEB)) == {"web": 20000}
@@ -191,14 +197,21 @@ def test_ports_of_who_is_gone_are_given_out_last_and_longest_gone_first(url: str
 
 def test_a_renewal_keeps_id_and_ports_and_ends_the_old_key_and_token(registry: Registry) -> None:
     made = joined(registry)
-    registry.propose_key(made.id, make_key("proposed"))
+    registry.propose_key(made.token_hash, make_key("proposed"))
     token = make_invite(registry, made.id)
     found = enter(registry, token, "reinstalled", (*SERVICES, DB))
     services = (*made.services, ServicePort("db", Kind.MYSQL, 11083))
-    assert found == replace(made, key=make_key("reinstalled"), services=services)
-    assert registry.by_token(digest("reinstalled")).id == made.id
-    with refuses(registry, "token-unknown"):
-        registry.by_token(digest("one"))
+    key, former = make_key("reinstalled"), made.token_hash
+    assert found == replace(made, key=key, token_hash=digest("reinstalled"), services=services)
+    assert registry.by_token(found.token_hash) == found
+    for act in (
+        lambda: registry.by_token(former),
+        lambda: registry.set_services(former, [], NOW),
+        lambda: registry.propose_key(former, make_key("next")),
+        lambda: registry.unregister(former, NOW),
+    ):
+        with refuses(registry, "agent-unknown"):
+            act()
     with refuses(registry, "token-used"):
         enter(registry, token, "again")
 
@@ -223,10 +236,10 @@ def test_only_what_there_is_and_is_not_revoked_can_be_renewed(registry: Registry
 def test_a_new_key_is_valid_beside_the_old_one_until_it_is_confirmed(registry: Registry) -> None:
     made = joined(registry)
     first, second = make_key("first"), make_key("second")
-    registry.propose_key(made.id, first)
-    proposed = registry.propose_key(made.id, second)
+    registry.propose_key(made.token_hash, first)
+    proposed = registry.propose_key(made.token_hash, second)
     assert proposed == replace(made, next_key=second)
-    assert registry.propose_key(made.id, second) == proposed
+    assert registry.propose_key(made.token_hash, second) == proposed
     with refuses(registry, "unknown-key"):
         registry.confirm_key(made.id, first)
     confirmed = registry.confirm_key(made.id, second)
@@ -238,12 +251,12 @@ def test_a_new_key_is_valid_beside_the_old_one_until_it_is_confirmed(registry: R
 
 def test_no_two_registrations_have_the_same_key(registry: Registry) -> None:
     one, two = joined(registry, "one"), joined(registry, "two")
-    registry.propose_key(one.id, make_key("next"))
+    registry.propose_key(one.token_hash, make_key("next"))
     for key in (one.key, make_key("next"), two.key):
         with refuses(registry, "key-in-use"):
-            registry.propose_key(two.id, key)
+            registry.propose_key(two.token_hash, key)
     with refuses(registry, "bad-key"):
-        registry.propose_key(two.id, "ssh-ed25519 AAAA")
+        registry.propose_key(two.token_hash, "ssh-ed25519 AAAA")
 
 
 def test_revoked_is_for_good(registry: Registry) -> None:
@@ -254,10 +267,10 @@ def test_revoked_is_for_good(registry: Registry) -> None:
     assert registry.registrations() == (revoked,)
     for act in (
         lambda: registry.by_token(digest("one")),
-        lambda: registry.set_services(made.id, [WEB], NOW),
-        lambda: registry.propose_key(made.id, make_key("next")),
+        lambda: registry.set_services(made.token_hash, [WEB], NOW),
+        lambda: registry.propose_key(made.token_hash, make_key("next")),
         lambda: registry.confirm_key(made.id, made.key),
-        lambda: registry.unregister(made.id, NOW),
+        lambda: registry.unregister(made.token_hash, NOW),
     ):
         with refuses(registry, "revoked"):
             act()
@@ -269,18 +282,21 @@ def test_revoked_is_for_good(registry: Registry) -> None:
 
 def test_who_unregistered_is_gone_and_can_be_brought_back(registry: Registry) -> None:
     made = joined(registry)
-    registry.unregister(made.id, NOW)
+    registry.unregister(made.token_hash, NOW)
     assert registry.registrations() == ()
     for act in (
         lambda: registry.registration(made.id),
-        lambda: registry.set_services(made.id, [], NOW),
         lambda: registry.revoke(made.id, NOW),
-        lambda: registry.unregister(made.id, NOW),
     ):
         with refuses(registry, "unknown-registration"):
             act()
-    with refuses(registry, "token-unknown"):
-        registry.by_token(digest("one"))
+    for act in (
+        lambda: registry.by_token(made.token_hash),
+        lambda: registry.set_services(made.token_hash, [], NOW),
+        lambda: registry.unregister(made.token_hash, NOW),
+    ):
+        with refuses(registry, "agent-unknown"):
+            act()
     other = joined(registry, "two")
     assert other.id == 1002
     assert set(ports(other).values()) == {11083, 11084}
@@ -336,7 +352,7 @@ def test_every_change_is_counted_and_no_refusal(registry: Registry) -> None:
     with pytest.raises(RefusedError):
         enter(registry, token, "two")
     assert not grew()
-    registry.set_services(made.id, [], NOW)
+    registry.set_services(made.token_hash, [], NOW)
     assert grew()
     registry.revoke(made.id, NOW)
     assert grew()

@@ -22,6 +22,7 @@ MINE = Registration(
     slots=SLOTS,
     services=(ServicePort("web", Kind.HTTP, 11081), ServicePort("db", Kind.MYSQL, 11082)),
     created_at=1.0,
+    token_hash="B" * 64,
 )
 REVOKED = replace(MINE, id=1002, key=make_key("gone"), revoked_at=2.0)
 CALLER = Element(7, "caller", "A" * 64, (Grant(1001), Grant(1001, "db")), 1.0, rate=5)

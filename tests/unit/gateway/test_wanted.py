@@ -48,7 +48,7 @@ class Change:
         names = self.chance.sample(["web", "db", "shop"], k=min(len(self.free), 2))
         services = tuple(ServicePort(name, Kind.HTTP, self._port()) for name in names)
         self.source.registrations[identity] = Registration(
-            identity, "x", make_key(identity), None, SLOTS, services, 1.0
+            identity, "x", make_key(identity), None, SLOTS, services, 1.0, ""
         )
 
     def drop(self) -> None:

@@ -81,16 +81,17 @@ class Book:
             self.registrations[changed.id] = changed
             return changed
 
-    async def forget(self, identity: int, now: float) -> None:
-        """Unregister.
+    async def forget(self, token_hash: str, now: float) -> int:
+        """Unregister who has this agent token; answer the number.
 
         Raises:
             RefusedError: the registry refuses.
             RegistryError: the database can't be used now.
         """
         async with self._in_turn():
-            await self._in(self._changing, lambda it: it.unregister(identity, now))
+            identity = await self._in(self._changing, lambda it: it.unregister(token_hash, now))
             self.registrations.pop(identity, None)
+            return identity
 
     async def ask(self, question: Callable[[Registry], T]) -> T:
         """Ask the database something that changes nothing the gateway derives from it.

@@ -113,7 +113,7 @@ class GatewayDesk:
             if again is None:
                 raise
             # What it offers may have been edited before it asked again.
-            caller = Caller(registration=again.id, source=source)
+            caller = Caller(registration=again.id, token_hash=token_hash, source=source)
             await self.set_services(caller, messages.ServicesRequest(services=request.services))
             return self._registered(self._mine(caller))
         self._audit.write(
@@ -137,20 +137,21 @@ class GatewayDesk:
         """Take over the services as they are configured now."""
         wanted = [(each.name, each.kind) for each in request.services]
         before = self._book.registrations.get(caller.registration)
-        if before is not None and [(s.name, s.kind) for s in before.services] == wanted:
+        is_mine = before is not None and before.token_hash == caller.token_hash
+        if before and is_mine and [(s.name, s.kind) for s in before.services] == wanted:
             if self._keyring.behind:  # the same call, repeated before its ports may be opened
                 await self._in_force()
             return messages.ServicesAnswer(services=derive.allotted(before))
         changed = await self._change(
             "set-services",
-            lambda it: it.set_services(caller.registration, wanted, wall()),
+            lambda it: it.set_services(caller.token_hash, wanted, wall()),
             caller.source,
             caller.registration,
         )
         self._audit.write(
             "services-set",
             wall(),
-            registration=caller.registration,
+            registration=changed.id,
             address=caller.source,
             services=[service.name for service in changed.services],
             ports=[service.port for service in changed.services],
@@ -229,7 +230,7 @@ class GatewayDesk:
         if request.key != mine.next_key:
             await self._change(
                 "propose-key",
-                lambda it: it.propose_key(mine.id, request.key),
+                lambda it: it.propose_key(caller.token_hash, request.key),
                 caller.source,
                 mine.id,
             )
@@ -239,9 +240,8 @@ class GatewayDesk:
 
     async def unregister(self, caller: Caller) -> messages.Unregistered:
         """Forget the caller and end its lanes."""
-        identity = caller.registration
         try:
-            await self._book.forget(identity, wall())
+            identity = await self._book.forget(caller.token_hash, wall())
         except registry.RefusedError as error:
             raise refusal(error) from error
         except registry.RegistryError as error:
@@ -301,9 +301,17 @@ class GatewayDesk:
             raise unavailable() from error
 
     def _mine(self, caller: Caller) -> Registration:
+        """Answer the caller's registration as the book has it.
+
+        The door has found the caller's token in the database. Where the book has another one, or
+        none, one of the two is of a moment ago: the registration was renewed or given up since, or
+        made at another gateway, and is news here. When the call comes again, the door knows which.
+        """
         found = self._book.registrations.get(caller.registration)
-        if found is None or found.revoked_at is not None:
-            raise RefusedError(Slug.REVOKED, "this registration is gone or was revoked")
+        if found is None or found.token_hash != caller.token_hash:
+            raise unavailable()
+        if found.revoked_at is not None:
+            raise RefusedError(Slug.REVOKED, "this registration was revoked")
         return found
 
     async def _repeated(

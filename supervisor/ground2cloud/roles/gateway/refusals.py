@@ -11,7 +11,7 @@ SLUGS = {
     "key-in-use": Slug.KEY_TAKEN,
     "no-free-port": Slug.NO_PORTS,
     "revoked": Slug.REVOKED,
-    "unknown-registration": Slug.UNAUTHORIZED,
+    "agent-unknown": Slug.UNAUTHORIZED,
     "too-many-services": Slug.MALFORMED,
     "unknown-key": Slug.CONFLICT,
     "bad-key": Slug.MALFORMED,

@@ -1,0 +1,85 @@
+"""What the gateway's desk does with a registry that is changed meanwhile, or is away."""
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ground2cloud.backchannel import messages
+from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.backchannel.messages import Caller
+from ground2cloud.registry.database import sqlite_url
+from ground2cloud.registry.store import Registry
+from ground2cloud.registry.tokens import digest
+from tests.lab.real_desk import RealDesk
+from tests.lab.registering import enter, make_invite, make_key
+from tests.lab.registry_rows import dump
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a gateway runs on Linux")
+
+SLOT = "127.0.0.1"
+CALLS: dict[str, Callable[[RealDesk, Caller], Awaitable[object]]] = {
+    "services": lambda it, who: it.set_services(who, messages.ServicesRequest(services=())),
+    "the same services": lambda it, who: it.set_services(
+        who,
+        messages.ServicesRequest(services=(messages.WantedService(name="web", kind="http"),)),  # type: ignore[arg-type] # as decoded
+    ),
+    "claim": lambda it, who: it.claim(who, SLOT, messages.ClaimRequest()),
+    "heartbeat": lambda it, who: it.heartbeat(
+        who, messages.HeartbeatRequest(version="1", time=0.0)
+    ),
+    "probe": lambda it, who: it.probe(who, messages.ProbeRequest(slot=SLOT, nonce="n" * 8)),
+    "key": lambda it, who: it.propose_key(who, messages.KeyRequest(key=make_key("next"))),
+    "the present key": lambda it, who: it.propose_key(
+        who, messages.KeyRequest(key=it.known(who).key)
+    ),
+    "unregister": lambda it, who: it.unregister(who),
+}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with closing(Registry(sqlite_url(tmp_path / "registry.db"))) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(registry: Registry, tmp_path: Path) -> RealDesk:
+    return RealDesk(registry, tmp_path)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("where", ["here", "at another gateway"])
+async def test_a_call_begun_before_a_renewal_does_nothing_after_it(
+    desk: RealDesk, registry: Registry, call: str, where: str
+) -> None:
+    former = await desk.join("former")
+    if where == "here":
+        await desk.join("new", renews=former.registration)
+    else:
+        enter(registry, make_invite(registry, former.registration), "new")
+    before = dump(registry), desk.keys
+    if where == "here" or call in {"services", "key", "unregister"}:
+        with pytest.raises(RefusedError) as refused:
+            await CALLS[call](desk, former)
+        assert refused.value.slug in {Slug.UNAVAILABLE, Slug.UNAUTHORIZED}
+    assert (dump(registry), desk.keys) == before
+    assert await desk.authenticate(former.token_hash) is None
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_who_registered_at_another_gateway_a_moment_ago_is_told_to_come_again(
+    desk: RealDesk, registry: Registry, call: str
+) -> None:
+    """Not that it is gone: an agent asks no more for a minute then."""
+    made = enter(registry, make_invite(registry), "one")
+    caller = Caller(registration=made.id, token_hash=digest("one"), source="192.0.2.1")
+    assert await desk.authenticate(caller.token_hash) == made.id
+    if call not in {"services", "the same services", "unregister"}:  # which the database decides
+        with pytest.raises(RefusedError) as refused:
+            await CALLS[call](desk, caller)
+        assert refused.value.slug == Slug.UNAVAILABLE
+    await desk.book.look()
+    await CALLS[call](desk, caller)
