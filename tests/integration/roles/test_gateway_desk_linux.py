@@ -10,10 +10,13 @@ import pytest
 from ground2cloud.backchannel import messages
 from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.messages import Caller
+from ground2cloud.core.clock import wall
 from ground2cloud.registry.database import sqlite_url
+from ground2cloud.registry.errors import RegistryError
+from ground2cloud.registry.records import Invite, Registration
 from ground2cloud.registry.store import Registry
 from ground2cloud.registry.tokens import digest
-from tests.lab.real_desk import RealDesk
+from tests.lab.real_desk import RealDesk, asking
 from tests.lab.registering import enter, make_invite, make_key
 from tests.lab.registry_rows import dump
 
@@ -83,3 +86,36 @@ async def test_who_registered_at_another_gateway_a_moment_ago_is_told_to_come_ag
         assert refused.value.slug == Slug.UNAVAILABLE
     await desk.book.look()
     await CALLS[call](desk, caller)
+
+
+class Flaky(Registry):
+    """A database that goes away for one question."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.away = False
+
+    def by_token(self, agent_token_hash: str) -> Registration:
+        if self.away:
+            raise RegistryError("away")
+        return super().by_token(agent_token_hash)
+
+
+async def test_a_join_string_is_not_used_up_by_a_database_that_goes_away_in_between(
+    tmp_path: Path,
+) -> None:
+    """An agent that is told it was used gives up token and key of what may be its registration."""
+    with closing(Flaky(sqlite_url(tmp_path / "registry.db"))) as registry:
+        desk = RealDesk(registry, tmp_path)
+        join = digest(registry.invite(Invite(None, (), wall() + 3600), wall()))
+
+        def register() -> Awaitable[messages.Registered]:
+            return desk.register(join, digest("one"), asking("one"), "192.0.2.1")
+
+        made = await register()
+        registry.away = True
+        with pytest.raises(RefusedError) as refused:
+            await register()
+        assert refused.value.slug == Slug.UNAVAILABLE
+        registry.away = False
+        assert await register() == made

@@ -322,8 +322,10 @@ class GatewayDesk:
             return None
         try:
             made = await self._book.ask(lambda it: it.by_token(token_hash))
-        except (registry.RefusedError, registry.RegistryError):
+        except registry.RefusedError:
             return None
+        except registry.RegistryError as failure:  # "used" is the end of it for the agent
+            raise unavailable() from failure
         return made if made.key == key else None
 
     async def _change(
