@@ -271,10 +271,16 @@ def _is_busy(error: exc.OperationalError) -> bool:
 
 def _open_postgresql(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    # libpq's, in seconds and milliseconds.
-    limits = {"connect_timeout": round(CONNECT), "tcp_user_timeout": round(BUSY * 1000)}
+    options = {
+        # libpq's, in seconds and milliseconds.
+        "connect_timeout": round(CONNECT),
+        "tcp_user_timeout": round(BUSY * 1000),
+        # psycopg's: a pooler in between may lend another connection for each transaction, which
+        # would know none of the statements that were prepared on the one before.
+        "prepare_threshold": None,
+    }
     try:
-        engine = create_engine(url, hide_parameters=True, connect_args=limits)
+        engine = create_engine(url, hide_parameters=True, connect_args=options)
     except ImportError:  # there is no psycopg, or it has no libpq
         raise UnusableRegistryError(
             "a registry in PostgreSQL needs the package psycopg",

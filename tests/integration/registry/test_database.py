@@ -15,6 +15,7 @@ from ground2cloud.errors import EXIT_FAILURE
 from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.errors import RegistryError, UnusableRegistryError
 from ground2cloud.registry.store import Registry
+from tests.integration.registry.conftest import Databases
 from tests.lab.pooler import Pooler
 from tests.lab.ports import free_port
 from tests.lab.postgres import Postgres
@@ -215,3 +216,15 @@ def test_a_disk_without_room_refuses_and_keeps_what_there_is(tmp_path: Path) -> 
     last = registry.registrations()[-1].id
     assert enter(registry, make_invite(registry), "two").id == last + 1
     registry.close()
+
+
+def test_nothing_is_left_on_a_server_that_a_pooler_lends_by_transactions(
+    databases: Databases,
+) -> None:
+    """What one transaction has prepared, the connection of the next one may not know."""
+    with closing(Registry(databases.postgresql())) as registry:
+        for _ in range(20):
+            registry.changes()
+        with registry._database.reading() as connection:
+            asked = connection.exec_driver_sql("SELECT name, statement FROM pg_prepared_statements")
+            assert asked.all() == []
