@@ -116,6 +116,30 @@ def test_commands_say_that_no_gateway_runs(gateway: GatewayLab) -> None:
     assert made.stdout.startswith("g2c1-")
 
 
+@pytest.mark.parametrize("path", ["kept/reg.db", "~/reg.db"])
+def test_a_relative_path_of_the_registry_begins_at_the_file_that_names_it(
+    short_dir: Path, path: str
+) -> None:
+    """As every other one does; else each directory that a command is given in has a registry."""
+    lab = GatewayLab(short_dir, registry={"url": f"sqlite:///{path}"})
+    home, here, there = (short_dir / name for name in ("home", "here", "there"))
+    for cwd in (home, here, there):
+        cwd.mkdir()
+        made = subprocess.run(
+            lab.command("invite"),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "HOME": str(home)},
+        )
+        assert made.returncode == 0, made.stderr
+    expected = Path(path.replace("~", str(home)))
+    assert list(short_dir.rglob("reg.db")) == [short_dir / expected]
+    with closing(sqlite3.connect(short_dir / expected)) as database:
+        assert database.execute("SELECT count(*) FROM g2c_invite").fetchone() == (3,)
+
+
 def test_an_older_registry_is_brought_up_to_date_by_the_gateway_alone(gateway: GatewayLab) -> None:
     file = gateway.directory / "state" / "registry.sqlite"
     make_private_directory(file.parent)

@@ -201,7 +201,8 @@ class Records(Section, frozen=True, kw_only=True):
     url: Annotated[
         Text | None,
         Meta(
-            description="Database; by default registry.sqlite in the state directory.",
+            description="Database; by default registry.sqlite in the state directory. The path of"
+            " sqlite:///PATH is relative to this file's directory; sqlite:////PATH is absolute.",
             examples=["postgresql+psycopg://ground2cloud@localhost/ground2cloud"],
         ),
     ] = None

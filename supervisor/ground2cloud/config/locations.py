@@ -55,10 +55,11 @@ class Locations:
 class GatewayLocations:
     """Where a gateway's things are; all absolute, none looked at yet.
 
-    `state` outlives a reboot, `run` is of use only while the gateway runs. `certificate` is the
-    router's, None where it has none.
+    `directory` is the configuration file's. `state` outlives a reboot, `run` is of use only while
+    the gateway runs. `certificate` is the router's, None where it has none.
     """
 
+    directory: Path
     state: Path
     run: Path
     log_file: Path
@@ -134,6 +135,7 @@ def locate_gateway(
     base = _base(path, gateway=True)
     logs = _from_systemd(environ, "LOGS_DIRECTORY") or base.logs
     return GatewayLocations(
+        directory=directory,
         state=_from_file(config.paths.state, directory)
         or _from_systemd(environ, "STATE_DIRECTORY")
         or base.state,

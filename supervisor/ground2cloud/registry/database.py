@@ -165,6 +165,19 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path.absolute())).render_as_string()
 
 
+def anchored(url: str, directory: Path) -> str:
+    """Return a URL; an SQLite file's relative path in it begins in `directory`.
+
+    Raises:
+        UnusableRegistryError: it is no URL of a database.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        return url
+    path = directory / os.path.expanduser(str(parsed.database))  # noqa: PTH111 - Path raises
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
 def number(connection: Connection, name: str) -> int:
     """Return one of the numbers of the table `counter`."""
     query = select(tables.counter.c.value).where(tables.counter.c.name == name)
@@ -192,11 +205,15 @@ def touch(connection: Connection, table: Table, identities: Iterable[int]) -> No
     connection.execute(table.update().where(rows).values(changed=counted.scalar_subquery()))
 
 
-def _open(text: str) -> tuple[Engine, str]:
+def _parse(text: str) -> URL:
     try:
-        url = make_url(text)
+        return make_url(text)
     except (exc.ArgumentError, ValueError):  # ValueError: of a port that is no number
         raise UnusableRegistryError("the registry's URL is none of a database") from None
+
+
+def _open(text: str) -> tuple[Engine, str]:
+    url = _parse(text)
     match url.get_backend_name():
         case "sqlite" if url.database and url.database != ":memory:":
             return _open_sqlite(url, Path(url.database)), url.database

@@ -9,7 +9,7 @@ from ground2cloud.config.locations import GatewayLocations
 from ground2cloud.core.clock import wall
 from ground2cloud.openssh.sshd import ca
 from ground2cloud.registry.audit import Audit
-from ground2cloud.registry.database import sqlite_url
+from ground2cloud.registry.database import anchored, sqlite_url
 from ground2cloud.registry.records import PortRange
 from ground2cloud.registry.store import Registry
 from ground2cloud.rendering.atomic import make_private_directory
@@ -36,8 +36,9 @@ def open_registry(
         OSError: the state directory can't be made.
     """
     make_private_directory(places.state)
-    url = config.registry.url or sqlite_url(places.state / REGISTRY_FILE)
-    return Registry(url, ports(config), upgrades=upgrades)
+    url = config.registry.url
+    where = anchored(url, places.directory) if url else sqlite_url(places.state / REGISTRY_FILE)
+    return Registry(where, ports(config), upgrades=upgrades)
 
 
 def open_audit(places: GatewayLocations) -> Audit:
