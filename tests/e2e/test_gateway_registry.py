@@ -1,7 +1,9 @@
 """A whole gateway on each of the databases that its registry may be kept in."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.backchannel.messages import HeartbeatRequest
 from ground2cloud.config.model import Kind
-from tests.lab.gateway import GatewayLab, LabAgent, Response
+from ground2cloud.registry.store import Registry
+from tests.lab.gateway import GatewayLab, LabAgent, Response, public
 from tests.lab.httpapp import HttpApp
 from tests.lab.postgres import Postgres
+from tests.lab.registering import enter, make_invite
 from tests.lab.waiting import wait_until
 
 WEB = ("web", Kind.HTTP)
@@ -166,3 +170,95 @@ def test_a_gateway_does_not_start_without_its_registry(short_dir: Path, server: 
     server.start()
     with gateway:
         assert gateway.register(WEB).id == 1001
+
+
+def test_what_another_gateway_renews_ends_the_former_machines_lanes_here(
+    short_dir: Path, http_app: HttpApp
+) -> None:
+    with GatewayLab(short_dir) as gateway, closing(Registry(gateway.registry)) as registry:
+        former, other = gateway.register(WEB), gateway.register(WEB)
+        with (
+            former.lane({"web": http_app.port}) as ends,
+            other.lane({"web": http_app.port}) as stays,
+        ):
+            for agent in (former, other):
+                wait_until(lambda agent=agent: gateway.agent(agent.id).lanes, what="its lane")  # type: ignore[misc]
+            enter(registry, make_invite(registry, former.id), "new")
+            assert ends.wait(timeout=20) == 255
+            assert stays.poll() is None
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a database as `.backup` and `.restore` of sqlite3 do, while others have it open."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def test_a_backup_may_be_put_back_under_a_running_gateway(
+    short_dir: Path, http_app: HttpApp
+) -> None:
+    """What came after it is over at once; its number and ports go to the next who registers."""
+    file, backup = short_dir / "state" / "registry.sqlite", short_dir / "backup.sqlite"
+    with GatewayLab(short_dir) as gateway:
+        kept, rotated = gateway.register(WEB), gateway.register(WEB)
+        copy(file, backup)
+        key = gateway.do("element", "add", "shop", "--grant", str(kept.id))
+        over = gateway.register(WEB)
+        new = rotated.new_key("next")
+        assert rotated.client.propose_key(public(new)).state == "proposed"
+        with (
+            kept.lane({"web": http_app.port}) as stays,
+            over.lane({"web": http_app.port}) as ends,
+            rotated.lane({"web": http_app.port}, key=new) as ends_too,
+        ):
+            call = caller(gateway, kept, key)
+            wait_until(lambda: call().status == 200, what="the application")
+            wait_until(lambda: rotated.client.propose_key(public(new)).state == "proven", what="it")
+            wait_until(lambda: gateway.agent(over.id).lanes, what="the lane of who is over")
+            copy(backup, file)
+            for lane in (ends, ends_too):
+                assert lane.wait(timeout=20) == 255
+            assert stays.poll() is None
+            wait_until(lambda: call()[:2] == (401, "wrong-key"), what="the element is over")
+        assert [each.id for each in gateway.agents()] == [kept.id, rotated.id]
+        keys = gateway.directory / "run" / "authorized_keys"
+        wait_until(lambda: public(over.key) not in keys.read_text(), what="the key is withdrawn")
+        assert public(kept.key) in keys.read_text()
+        assert "put back to an older state" in gateway.log_text()
+        after = gateway.register(WEB)
+        assert (after.id, after.ports) == (over.id, over.ports)
+        call = caller(
+            gateway, after, gateway.do("element", "add", "shop", "--grant", str(after.id))
+        )
+        with after.lane({"web": http_app.port}):
+            wait_until(lambda: call().status == 200, what="the application of the next")
+
+
+def test_lanes_of_what_a_backup_does_not_know_end_with_the_next_start(
+    short_dir: Path, http_app: HttpApp
+) -> None:
+    """Sessions outlive a gateway that was killed, and their keys are of nobody then."""
+    file, backup = short_dir / "state" / "registry.sqlite", short_dir / "backup.sqlite"
+    with GatewayLab(short_dir) as gateway:
+        kept, rotated = gateway.register(WEB), gateway.register(WEB)
+        copy(file, backup)
+        over = gateway.register(WEB)
+        new = rotated.new_key("next")
+        assert rotated.client.propose_key(public(new)).state == "proposed"
+        with (
+            kept.lane({"web": http_app.port}) as stays,
+            over.lane({"web": http_app.port}) as ends,
+            rotated.lane({"web": http_app.port}, key=new) as ends_too,
+        ):
+            for each in (kept, over, rotated):
+                wait_until(lambda each=each: gateway.agent(each.id).lanes, what="its lane")  # type: ignore[misc]
+            wait_until(lambda: rotated.client.propose_key(public(new)).state == "proven", what="it")
+            gateway.crash()
+            assert (stays.poll(), ends.poll(), ends_too.poll()) == (None, None, None)
+            copy(backup, file)
+            gateway.start()
+            gateway.wait_ready()
+            for lane in (ends, ends_too):
+                assert lane.wait(timeout=20) == 255
+            assert stays.poll() is None
+            assert [each.id for each in gateway.agents()] == [kept.id, rotated.id]

@@ -23,3 +23,23 @@ def dump(registry: Registry, without: frozenset[str] = frozenset()) -> dict[str,
             )
             for table in METADATA.sorted_tables
         }
+
+
+class Snapshot:
+    """All rows of a registry, to be put back later over whatever is there by then."""
+
+    def __init__(self, registry: Registry) -> None:
+        with registry._database.reading() as connection:
+            self._rows = {
+                table: [dict(row._mapping) for row in connection.execute(select(table))]
+                for table in METADATA.sorted_tables
+            }
+
+    def put_back(self, registry: Registry) -> None:
+        """Have in it what there was, as restoring a backup does."""
+        with registry._database.writing() as connection:
+            for table in reversed(METADATA.sorted_tables):
+                connection.execute(table.delete())
+            for table, rows in self._rows.items():
+                if rows:
+                    connection.execute(table.insert(), rows)

@@ -113,12 +113,14 @@ class News:
         registrations: those that changed, as they are now, by ID.
         gone: the IDs of those that unregistered.
         elements: those that changed, as they are now, by ID.
+        whole: whether this is all there is: what is not in here is no more.
     """
 
     number: int
     registrations: tuple["Registration", ...]
     gone: tuple[int, ...]
     elements: tuple["Element", ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,17 +92,21 @@ class Registry:
     def since(self, change: int) -> News:
         """Return what changed after the change of this number; all there is after -1.
 
-        It takes as long as there is news, not as there are registrations.
+        All there is, too, where there was no change of this number yet: the database was put back
+        to an older state. It takes as long as there is news, not as there are registrations.
         """
         with self._database.reading() as connection:
             counted = number(connection, "changes")
             if counted == change:
                 return News(counted, (), (), ())
+            if counted < change:
+                change = -1
             return News(
                 counted,
                 tuple(read_registrations(connection, since=change)),
                 tuple(read_gone(connection, change)),
                 tuple(read_elements(connection, element.c.changed > change)),
+                whole=change < 0,
             )
 
     # Invites and registrations

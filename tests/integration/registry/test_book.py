@@ -9,10 +9,12 @@ from typing import TypeVar
 import pytest
 
 from ground2cloud.registry.errors import RegistryError
-from ground2cloud.registry.records import Registration
+from ground2cloud.registry.records import Grant, Registration
 from ground2cloud.registry.store import Registry
+from ground2cloud.registry.tokens import digest
 from ground2cloud.roles.gateway.book import AT_ONCE, Book
-from tests.lab.registering import enter, make_invite
+from tests.lab.registering import NOW, enter, make_invite, make_key
+from tests.lab.registry_rows import Snapshot
 
 T = TypeVar("T")
 
@@ -127,3 +129,26 @@ async def test_a_look_goes_before_the_changes_that_wait(registry: Registry) -> N
         await look
         assert len(book.registrations) < len(tasks)
     assert len(book.registrations) == len(tasks)
+
+
+async def test_a_registry_that_is_put_back_to_an_older_state_is_what_there_is(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its number of changes is lower than before: nothing is newer, and some of it is over."""
+    book = Book(registry)
+    kept = enter(registry, make_invite(registry), "kept")
+    rotated = enter(registry, make_invite(registry), "rotated")
+    shop = registry.add_element("shop", digest("shop"), [Grant(kept.id)], NOW)
+    snapshot = Snapshot(registry)
+    await book.look()
+    await book.change(lambda it: enter(it, make_invite(it), "over"))
+    await book.change(lambda it: it.propose_key(rotated.token_hash, make_key("next")))
+    registry.add_element("over", digest("over"), [Grant(kept.id)], NOW)
+    await book.look()
+    assert (len(book.registrations), len(book.elements)) == (3, 2)
+    snapshot.put_back(registry)
+    assert await book.look()
+    assert book.registrations == {kept.id: kept, rotated.id: rotated}
+    assert book.elements == (shop,)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert not await book.look()

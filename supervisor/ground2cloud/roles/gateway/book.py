@@ -10,15 +10,19 @@ what changed by comparing objects (`changed`), in a millisecond for 10,000.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from ground2cloud.logs.fields import log
 from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.records import Element, News, Registration
 from ground2cloud.registry.store import Registry
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Questions that are with the database at one time; the others wait for their turn."""
@@ -126,18 +130,28 @@ class Book:
 
     def _take(self, news: News) -> bool:
         """Take over what is new; what this process changed itself is none."""
+        if news.number < self._number:
+            text = "the registry was put back to an older state: what is not in it is over"
+            log(_log, logging.WARNING, "registry-put-back", text)
         self._number = news.number
         found = {
             each.id: each for each in news.registrations if self.registrations.get(each.id) != each
         }
-        gone = [identity for identity in news.gone if identity in self.registrations]
+        gone, elements = set(news.gone), self.elements
+        if news.whole:
+            gone |= self.registrations.keys() - {each.id for each in news.registrations}
+            elements = news.elements
+        elif news.elements:
+            by_id = {each.id: each for each in (*self.elements, *news.elements)}
+            elements = tuple(sorted(by_id.values(), key=lambda element: element.id))
+        gone &= self.registrations.keys()
         self.registrations.update(found)
         for identity in gone:
             del self.registrations[identity]
-        if news.elements:
-            elements = {each.id: each for each in (*self.elements, *news.elements)}
-            self.elements = tuple(sorted(elements.values(), key=lambda element: element.id))
-        return bool(found or gone or news.elements)
+        others = elements != self.elements
+        if others:
+            self.elements = elements
+        return bool(found or gone or others)
 
 
 def changed(before: Mapping[int, Registration], now: Mapping[int, Registration]) -> set[int]:
