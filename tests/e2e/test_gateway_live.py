@@ -185,6 +185,20 @@ def test_another_name_is_in_the_certificates_at_once(gateway: GatewayLab) -> Non
     assert again.client.claim("127.0.0.1").holder == "none"
 
 
+def test_the_audit_log_begins_anew_where_the_file_says(gateway: GatewayLab) -> None:
+    state = gateway.directory / "state"
+    while (state / "audit.log").stat().st_size < 10_000:
+        with (state / "audit.log").open("a") as file:
+            file.write('{"act":"filler"}\n')
+    change(gateway, audit={"max_size": 10_000})
+    assert do(gateway, "reload")[0] == 0
+    before = gateway.audit()
+    register(gateway)
+    [full] = state.glob("audit.log.*Z")
+    assert full.read_text().startswith(before)
+    assert '"act":"registered"' in gateway.audit()
+
+
 def test_a_hangup_reloads_a_file_that_nobody_has_touched_since(gateway: GatewayLab) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):

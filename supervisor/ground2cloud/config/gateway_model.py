@@ -208,6 +208,21 @@ class Records(Section, frozen=True, kw_only=True):
     ] = None
 
 
+class AuditLog(Section, frozen=True, kw_only=True):
+    """The audit log, audit.log in the state directory: who was let in, refused, changed, revoked.
+
+    A full file is renamed with the time in its name, and not changed any more.
+    """
+
+    max_size: Annotated[
+        int, Meta(ge=10_000, le=10**12, description="Bytes after which another one is begun.")
+    ] = 10_000_000
+    keep: Annotated[
+        int,
+        Meta(ge=1, le=10**6, description="Renamed files to keep; beyond, the oldest is removed."),
+    ] = 50
+
+
 class Metrics(Section, frozen=True, kw_only=True):
     """Figures for Prometheus, at /metrics."""
 
@@ -242,6 +257,7 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     backchannel: Backchannel = Backchannel()
     tunnels: Tunnels = Tunnels()
     registry: Records = Records()
+    audit: AuditLog = AuditLog()
     metrics: Metrics = Metrics()
     log: GatewayLog = GatewayLog()
     paths: Paths = Paths()

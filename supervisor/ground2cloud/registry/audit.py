@@ -2,8 +2,9 @@
 
 It is only ever appended to, and readable for its owner alone. Each record is one write to the end
 of the file, so that the gateway and the operator's commands may write it at the same time. The
-file is opened for each record: whoever rotates it needs to tell nobody. Whatever fails costs
-records, which are counted and told, and nothing else.
+file is opened for each record: whoever rotates it needs to tell nobody. The gateway, and it alone,
+renames a full one (`audit.log` → `audit.log.20261122T101503.120Z`), and removes the oldest of those
+as a whole. Whatever fails costs records, which are counted and told, and nothing else.
 """
 
 import contextlib
@@ -42,8 +43,18 @@ class Audit:
         self._lost = 0
         self._lost_since = 0.0
         self._told = 0
+        self._max_size: int | None = None
+        self._keep = 0
         self.trouble: str | None = None
         """Why records can't be written now, for people; None when the last one could."""
+
+    def bound(self, max_size: int, keep: int) -> None:
+        """Begin another file after so many bytes, and keep so many of those that are full.
+
+        Only for the one process of the gateway: two would rename what the other has just begun.
+        """
+        with self._turn:
+            self._max_size, self._keep = max_size, keep
 
     def write(self, act: str, now: float, **fields: Value) -> bool:
         """Write what happened; answer whether it is in the file. Never raises for the disk.
@@ -56,6 +67,7 @@ class Audit:
         """
         with self._turn:
             try:
+                self._rotate(now)
                 self._tell_lost(now)
                 self._append(_line(act, now, fields))
             except OSError as error:
@@ -70,6 +82,24 @@ class Audit:
             self._append(_line("audit-lost", now, lost))
             self._told += self._lost
             self._lost = 0  # whatever is lost from here on is counted anew: the sum is right
+
+    def _rotate(self, now: float) -> None:
+        """Move a full file aside; where that can't be done it grows on."""
+        if self._max_size is None:
+            return
+        with contextlib.suppress(OSError):
+            found = self._path.stat()
+            if stat.S_ISREG(found.st_mode) and found.st_size >= self._max_size:
+                moment = iso(now).replace("-", "").replace(":", "")
+                target = self._path.with_name(f"{self._path.name}.{moment}")
+                if not target.exists():
+                    self._path.rename(target)
+                    self._prune()
+
+    def _prune(self) -> None:
+        full = sorted(self._path.parent.glob(f"{self._path.name}.*T*Z"))
+        for oldest in full[: -self._keep]:
+            oldest.unlink()
 
     def _append(self, line: bytes) -> None:
         descriptor = os.open(self._path, _FLAGS, _MODE)

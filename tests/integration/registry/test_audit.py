@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -164,3 +165,49 @@ def test_a_directory_that_is_not_there_costs_records_only(tmp_path: Path) -> Non
     assert not audit.write("one", NOW)
     (tmp_path / "missing").mkdir()
     assert audit.write("two", NOW)
+
+
+def rotated(path: Path) -> list[Path]:
+    """The files that were full, the oldest first."""
+    return sorted(each for each in path.parent.iterdir() if each != path)
+
+
+def test_a_full_file_is_renamed_and_no_record_is_lost(path: Path) -> None:
+    """A command that writes at the same time renames nothing, and need not know of it."""
+    gateway, command = Audit(path), Audit(path)
+    gateway.bound(max_size=2000, keep=1000)
+    for number in range(300):
+        assert (command if number % 3 else gateway).write("act", NOW + number, number=number)
+    files = [*rotated(path), path]
+    assert len(files) > 5
+    assert [record["number"] for file in files for record in records(file)] == list(range(300))
+    assert all(file.stat().st_size < 4000 for file in files)
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
+    assert re.fullmatch(r"audit\.jsonl\.2026\d{4}T\d{6}\.\d{3}Z", files[0].name)
+
+
+def test_a_renamed_file_is_never_changed_and_the_oldest_is_removed_as_a_whole(path: Path) -> None:
+    audit = Audit(path)
+    audit.bound(max_size=500, keep=3)
+    others = [path.with_name(f"{path.name}.{end}") for end in ("1", "gz", "old")]
+    for other in others:
+        other.write_text("somebody else's")
+    seen: dict[Path, str] = {}
+    for number in range(200):
+        audit.write("act", NOW + number, number=number)
+        for file in set(rotated(path)) - set(others):
+            assert seen.setdefault(file, file.read_text()) == file.read_text()
+    assert len(seen) > 10
+    assert rotated(path) == sorted([*others, *sorted(seen)[-3:]])
+
+
+def test_many_records_of_one_moment_are_rotated_a_moment_later(path: Path) -> None:
+    """The names of two files would be the same, and one would take the other's place."""
+    audit = Audit(path)
+    audit.bound(max_size=500, keep=10)
+    for number in range(50):
+        audit.write("act", NOW, number=number)
+    assert len(rotated(path)) == 1
+    audit.write("act", NOW + 1, number=50)
+    files = [*rotated(path), path]
+    assert [record["number"] for file in files for record in records(file)] == list(range(51))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ground2cloud.backchannel.tls import Certificates
-from ground2cloud.config.gateway_model import GatewayConfig
+from ground2cloud.config.gateway_model import AuditLog, GatewayConfig
 from ground2cloud.config.locations import GatewayLocations
 from ground2cloud.core.clock import wall
 from ground2cloud.openssh.sshd import ca
@@ -41,9 +41,12 @@ def open_registry(
     return Registry(where, ports(config), upgrades=upgrades)
 
 
-def open_audit(places: GatewayLocations) -> Audit:
-    """The audit log, which commands and the running gateway write."""
-    return Audit(places.state / AUDIT_FILE)
+def open_audit(places: GatewayLocations, bounds: AuditLog | None = None) -> Audit:
+    """The audit log, which commands and the running gateway write; that one alone has `bounds`."""
+    audit = Audit(places.state / AUDIT_FILE)
+    if bounds is not None:
+        audit.bound(bounds.max_size, bounds.keep)
+    return audit
 
 
 def ports(config: GatewayConfig) -> PortRange:

@@ -97,7 +97,7 @@ class Gateway:
         self._trouble = ""
         self._book = Book(registry)
         self._reports = Reports()
-        self._audit = foundation.open_audit(places)
+        self._audit = foundation.open_audit(places, config.audit)
         self._records = Records(self._files.children, write_atomic)
         self._narrator = Narrator()
         self._supervisor = Supervisor(self._on_transition, self._narrator.line, self._on_process)
@@ -218,6 +218,7 @@ class Gateway:
             self._book.registry,
             self._owner,
             self._watch,
+            self._audit,
         )
         self._live = LiveConfiguration(self._path, config, places, identity, parts)
         await self._doorkeeper.begin()

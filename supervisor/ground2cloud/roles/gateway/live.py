@@ -22,6 +22,7 @@ from ground2cloud.logs.setup import Owner
 from ground2cloud.openssh.sshd.ca import HostIdentity
 from ground2cloud.openssh.sshd.child import NAME as SSHD
 from ground2cloud.openssh.sshd.child import SshdChild
+from ground2cloud.registry.audit import Audit
 from ground2cloud.registry.store import Registry
 from ground2cloud.reload.gateway_diff import GatewayChanges, gateway_diff, merged
 from ground2cloud.reload.watch import FileWatch
@@ -59,6 +60,7 @@ class Parts:
     registry: Registry
     owner: Owner
     watch: FileWatch
+    audit: Audit
 
 
 class _RefusedError(Exception):
@@ -199,6 +201,7 @@ class LiveConfiguration:
         parts.desk.facts = facts(config, self._identity)
         parts.lanes.pacing.pace = pace(config)
         parts.registry.offer(foundation.ports(config))
+        parts.audit.bound(config.audit.max_size, config.audit.keep)
         if config.log != before.log or places.log_file != parts.owner.file:
             parts.owner.apply(config.log, places.log_file)
         if config.tunnels != before.tunnels:
