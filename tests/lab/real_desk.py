@@ -31,6 +31,7 @@ class RealDesk(GatewayDesk):
 
     Attributes:
         book: what the gateway knows.
+        lanes: who is logged in: nobody.
         keys: those that sshd was given last.
         audit_file: what was written of it all.
     """
@@ -39,7 +40,7 @@ class RealDesk(GatewayDesk):
         self.book = Book(registry)
         self.keys: list[KeyGrant] = []
         self.audit_file = directory / "audit.log"
-        lanes = Lanes(
+        self.lanes = lanes = Lanes(
             Sessions(directory / "sessions.jsonl", write_atomic),
             Pacing(Pace(at_once=9, in_crowd=9)),
             on_change=lambda _places: None,

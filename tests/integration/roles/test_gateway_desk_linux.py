@@ -1,9 +1,11 @@
 """What the gateway's desk does with a registry that is changed meanwhile, or is away."""
 
+import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,8 @@ from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.records import Invite, Registration
 from ground2cloud.registry.store import Registry
 from ground2cloud.registry.tokens import digest
+from ground2cloud.roles.gateway.desk import CHANGES
+from ground2cloud.roles.gateway.noting import RECORDS
 from tests.lab.real_desk import RealDesk, asking
 from tests.lab.registering import enter, make_invite, make_key
 from tests.lab.registry_rows import dump
@@ -119,3 +123,52 @@ async def test_a_join_string_is_not_used_up_by_a_database_that_goes_away_in_betw
         assert refused.value.slug == Slug.UNAVAILABLE
         registry.away = False
         assert await register() == made
+
+
+def acts(desk: RealDesk, act: str) -> list[dict[str, Any]]:
+    """The records of an act."""
+    found = [json.loads(line) for line in desk.audit_file.read_text("ascii").splitlines()]
+    return [record for record in found if record["act"] == act]
+
+
+async def test_an_agent_that_changes_for_ever_is_told_to_wait_and_each_change_is_recorded(
+    desk: RealDesk,
+) -> None:
+    agent, other = await desk.join("one"), await desk.join("other")
+    done = 0
+
+    async def change_for_ever() -> None:
+        nonlocal done
+        for number in range(10 * int(CHANGES.burst)):
+            services = asking("one", f"web{number}").services
+            await desk.set_services(agent, messages.ServicesRequest(services=services))
+            key = messages.KeyRequest(key=make_key(number))
+            done += 1
+            await desk.propose_key(agent, key)
+            await desk.propose_key(agent, key)  # which asks how it stands, and changes nothing
+
+    with pytest.raises(RefusedError) as refused:
+        await change_for_ever()
+    assert refused.value.slug == Slug.TOO_MANY
+    assert refused.value.retry_after
+    assert done >= CHANGES.burst / 2
+    assert len(acts(desk, "services-set")) == done
+    assert len(acts(desk, "key-proposed")) in {done, done - 1}
+    await desk.propose_key(other, messages.KeyRequest(key=make_key("other's next")))
+
+
+async def test_claims_are_answered_for_ever_and_recorded_for_a_while(desk: RealDesk) -> None:
+    agent = await desk.join("one")
+    desk.lanes.close()  # nobody waits for a turn
+    often = 3 * int(RECORDS.burst)
+    for _ in range(often):
+        assert (await desk.claim(agent, SLOT, messages.ClaimRequest())).holder == "none"
+    assert desk.claims["free"] == often
+    assert RECORDS.burst <= len(acts(desk, "claim")) < often
+
+
+async def test_wrong_tokens_from_one_network_are_recorded_for_a_while(desk: RealDesk) -> None:
+    often = 3 * int(RECORDS.burst)
+    for number in range(often):
+        desk.note_refusal("heartbeat", Slug.UNAUTHORIZED, f"2001:db8::{number:x}")
+    assert RECORDS.burst <= len(acts(desk, "refused")) < often

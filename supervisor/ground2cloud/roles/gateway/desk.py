@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ground2cloud.backchannel import messages
 from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.backchannel.limits import Buckets, Rate, source_of
 from ground2cloud.backchannel.messages import Caller
 from ground2cloud.core.clock import monotonic, wall
 from ground2cloud.logs.fields import log
@@ -20,6 +21,7 @@ from ground2cloud.roles.gateway import derive, system
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.lanes import Lanes
+from ground2cloud.roles.gateway.noting import Notes
 from ground2cloud.roles.gateway.refusals import refusal, unavailable
 from ground2cloud.roles.gateway.reports import Report, Reports
 
@@ -27,6 +29,10 @@ _log = logging.getLogger(__name__)
 
 ON_THE_WAY = 0.2
 """Seconds that a claim may have been on its way: a lane that came meanwhile is spared."""
+
+CHANGES = Rate(60, 0.1)
+"""Changes of its services and its key by one agent. Each is written to the disk and to the audit
+log, from which no change is ever left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class GatewayDesk:
         self._lanes = lanes
         self._reports = reports
         self._audit = audit
+        self._notes = Notes(audit)
+        self._changes = Buckets(CHANGES)
         self._on_routes = on_routes
         self.claims: Counter[str] = Counter()
         """How claims ended, since the start."""
@@ -77,7 +85,8 @@ class GatewayDesk:
 
     def note_refusal(self, call: str, slug: str, source: str) -> None:
         """Take a refusal by the server itself to the audit log."""
-        self._audit.write("refused", wall(), call=call, reason=str(slug), address=source)
+        who = source_of(source)
+        self._notes.write(who, "refused", call=call, reason=str(slug), address=source)
 
     async def authenticate(self, token_hash: str) -> int | None:
         """Answer which registration has this agent token; None when nobody has it."""
@@ -170,9 +179,9 @@ class GatewayDesk:
         older_than = request.older_than + (ON_THE_WAY if request.older_than else 0.0)
         claim = await self._lanes.claim(mine.id, slot, ports, older_than)
         self.claims[str(claim.outcome)] += 1
-        self._audit.write(
+        self._notes.write(
+            mine.id,
             "claim",
-            wall(),
             registration=mine.id,
             slot=slot,
             outcome=str(claim.outcome),
@@ -259,9 +268,9 @@ class GatewayDesk:
         """Refuse what is asked of a slot that the caller has not."""
         if slot in mine.slots:
             return
-        self._audit.write(
+        self._notes.write(
+            mine.id,
             event,
-            wall(),
             registration=mine.id,
             slot=slot,
             reason=str(Slug.SLOT_UNKNOWN),
@@ -335,12 +344,15 @@ class GatewayDesk:
         source: str,
         registration: int | None = None,
     ) -> Registration:
+        wait = 0.0 if registration is None else self._changes.take(registration, monotonic())
+        if wait:
+            raise RefusedError(Slug.TOO_MANY, "too many changes", retry_after=wait)
         try:
             return await self._book.change(change)
         except registry.RefusedError as error:
-            self._audit.write(
+            self._notes.write(
+                registration or source_of(source),
                 "refused",
-                wall(),
                 call=call,
                 reason=error.reason,
                 registration=registration,

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from typing import Any
 
-from ground2cloud.backchannel.limits import Buckets, Rate
+from ground2cloud.backchannel.limits import source_of
 from ground2cloud.core.clock import monotonic, wall
 from ground2cloud.logs.fields import log
 from ground2cloud.openssh.sshd.authorized import fingerprint
@@ -17,6 +17,7 @@ from ground2cloud.registry.records import Registration
 from ground2cloud.roles.gateway.book import Book, changed
 from ground2cloud.roles.gateway.keyring import Keyring
 from ground2cloud.roles.gateway.lanes import Lanes
+from ground2cloud.roles.gateway.noting import Notes
 from ground2cloud.roles.gateway.reports import Reports
 from ground2cloud.roles.gateway.routing import Router
 
@@ -26,7 +27,6 @@ PROVE_WITHIN = 30.0
 """Seconds after its login in which a lane with a new key must hold its ports to prove the key."""
 
 _LOOK_EVERY = 0.05
-_REFUSALS = Rate(20, 0.1)  # by source; strangers try keys all day, and the audit log is a file
 
 
 class Doorkeeper:
@@ -57,6 +57,7 @@ class Doorkeeper:
         self._router = router
         self._reports = reports
         self._audit = audit
+        self._notes = Notes(audit)
         self._seen: dict[int, Registration] = {}
         self._due: set[int] = set()
         self._elements: set[int] = set()
@@ -67,7 +68,6 @@ class Doorkeeper:
         self._done = 0
         self.stuck: set[int] = set()
         """Registrations that have lanes which should end and don't; it is gone on with."""
-        self._refusals = Buckets(_REFUSALS)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def begin(self) -> None:
@@ -127,12 +127,12 @@ class Doorkeeper:
     def hear(self, event: object) -> None:
         """Take an event of sshd's to the audit log, if it is a refusal."""
         match event:
-            case Refused(fingerprint=key, source=source) if self._may_tell(source):
-                self._audit.write("login-refused", wall(), address=source, key=key or None)
-            case Denied(what=what, source=source, place=place) if self._may_tell(source):
-                self._audit.write(
-                    "forward-refused", wall(), address=source or None, what=what, place=place
-                )
+            case Refused(fingerprint=key, source=source):
+                who = source_of(source)
+                self._notes.write(who, "login-refused", address=source, key=key or None)
+            case Denied(what=what, source=source, place=place):
+                fields = {"address": source or None, "what": what, "place": place}
+                self._notes.write(source_of(source), "forward-refused", **fields)
             case _:
                 pass
 
@@ -247,9 +247,6 @@ class Doorkeeper:
             address=session.source,
             key=session.fingerprint,
         )
-
-    def _may_tell(self, source: str) -> bool:
-        return self._refusals.take(source, monotonic()) == 0
 
     def _spawn(self, job: Any) -> None:  # noqa: ANN401 - a coroutine
         task = asyncio.create_task(job)
