@@ -16,11 +16,12 @@ import tomli_w
 from ground2cloud.backchannel.tls import AUTHORITY_FILE
 from ground2cloud.config.model import Kind
 from ground2cloud.registry.database import sqlite_url
-from ground2cloud.rendering.atomic import make_private_directory
+from ground2cloud.registry.store import Registry
 from ground2cloud.web.gateway_client import GatewayClient
 from tests.lab.gateway import PROGRAM, GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.migrating import make_before_alembic
+from tests.lab.registering import NOW, enter, make_invite
 from tests.lab.waiting import wait_until
 
 WEB = ("web", Kind.HTTP)
@@ -142,7 +143,7 @@ def test_a_relative_path_of_the_registry_begins_at_the_file_that_names_it(
 
 def test_an_older_registry_is_brought_up_to_date_by_the_gateway_alone(gateway: GatewayLab) -> None:
     file = gateway.directory / "state" / "registry.sqlite"
-    make_private_directory(file.parent)
+    gateway.make_authorities()
     make_before_alembic(sqlite_url(file))
     told = gateway.cli("invite")
     assert told.returncode == 78
@@ -175,6 +176,46 @@ def test_it_takes_as_many_files_as_it_may(short_dir: Path) -> None:
         [files] = [line.split() for line in limits if line.startswith("Max open files")]
         assert files[3:5] == ["5000", "5000"]
         gateway.stop()
+
+
+@pytest.mark.parametrize("name", [AUTHORITY_FILE, "ssh/host_ca"])
+def test_a_registry_without_the_ca_that_its_agents_know_is_refused(
+    gateway: GatewayLab, name: str
+) -> None:
+    """As where it alone was put back from a backup: with a new CA no agent would come any more."""
+    state = gateway.directory / "state"
+    gateway.make_authorities()
+    with closing(Registry(gateway.registry)) as registry:
+        made = enter(registry, make_invite(registry), "one")
+        kept = (state / name).read_bytes()
+        (state / name).unlink()
+        for what in ("run", "invite"):
+            told = gateway.cli(what)
+            assert told.returncode == 78, told.stderr
+            assert f"missing: {state / name}" in told.stderr
+            assert "backup" in told.stderr
+            assert not (state / name).exists()
+        (state / name).write_bytes(kept)
+        (state / name).chmod(0o600)
+        assert gateway.cli("invite").returncode == 0
+        (state / name).unlink()
+        registry.revoke(made.id, NOW)
+        assert gateway.cli("invite").returncode == 0, "there is nobody to know another one"
+    assert (state / AUTHORITY_FILE).exists()
+
+
+def test_init_makes_no_other_ca_for_a_registry_that_has_agents(short_dir: Path) -> None:
+    options = (*me(), "--config", str(short_dir / "gateway.toml"))
+    assert command("init", *options, home=short_dir).returncode == 0
+    [file] = short_dir.rglob("registry.sqlite")
+    with closing(Registry(sqlite_url(file))) as registry:
+        enter(registry, make_invite(registry), "one")
+    assert command("init", "--force", *options, home=short_dir).returncode == 0
+    (file.parent / AUTHORITY_FILE).unlink()
+    told = command("init", "--force", *options, home=short_dir)
+    assert told.returncode == 78
+    assert "missing" in told.stderr
+    assert not (file.parent / AUTHORITY_FILE).exists()
 
 
 def test_a_second_one_with_the_same_state_is_refused(gateway: GatewayLab) -> None:

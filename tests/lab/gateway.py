@@ -1,5 +1,6 @@
 """The real gateway as a subprocess, and the configuration it runs on."""
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -19,6 +20,8 @@ import tomli_w
 from ground2cloud.backchannel import messages
 from ground2cloud.backchannel.client import Client
 from ground2cloud.config.join import decode, encode
+from ground2cloud.config.load import load_gateway
+from ground2cloud.config.locations import locate_gateway
 from ground2cloud.config.model import Kind
 from ground2cloud.core.clock import wall
 from ground2cloud.errors import Ground2CloudError
@@ -27,7 +30,7 @@ from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.records import Grant, Invite
 from ground2cloud.registry.store import Registry
 from ground2cloud.registry.tokens import digest, new_token
-from ground2cloud.roles.gateway.foundation import REGISTRY_FILE
+from ground2cloud.roles.gateway.foundation import REGISTRY_FILE, certificates, host_identity
 from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.gateway_messages import AgentView, GatewayStatus
 from tests.lab.command import run_here
@@ -84,6 +87,13 @@ class GatewayLab(Running):
         return self
 
     # Its life
+
+    def make_authorities(self) -> None:
+        """Make the CAs, by which agents of a registry that was not made by a run know it."""
+        config = load_gateway(self.config)
+        places = locate_gateway(config, self.config, os.environ)
+        certificates(config, places)
+        asyncio.run(host_identity(config, places, "ssh-keygen"))
 
     @property
     def registry(self) -> str:

@@ -33,6 +33,7 @@ def _gateway(count: int) -> Iterator[GatewayLab]:
     with short_directory() as directory:
         gateway = GatewayLab(directory, log={"level": "info"})
         if count:
+            gateway.make_authorities()
             fill(directory / "state" / REGISTRY_FILE, count)
         try:
             yield gateway

@@ -35,6 +35,7 @@ def invite(
 
     only = tuple(part.strip() for part in services.split(",") if part.strip())
     with office(settings) as here:
+        foundation.require_authorities(here.places, here.registry)
         pin = foundation.certificates(here.config, here.places).pin
         now = wall()
         token = here.registry.invite(Invite(name, only, now + expires, renew), now)

@@ -19,6 +19,9 @@ from ground2cloud.openssh.quoting import is_address, plain
 from ground2cloud.openssh.render import HOST_KEY_ALIAS
 from ground2cloud.rendering.atomic import make_private_directory, write_atomic
 
+AUTHORITY_FILE = "host_ca"
+"""The CA's private key."""
+
 _TIMEOUT = 20.0  # seconds; ssh-keygen takes 10 ms
 _PUBLIC = re.compile(r"(?P<key>ssh-ed25519 AAAA[A-Za-z0-9+/]+={0,2})(?: .*)?\s*")
 _FINGERPRINT = re.compile(r"^\d+ (SHA256:\S+) ")
@@ -69,7 +72,7 @@ async def ensure_identity(
         ValueError: a name is none.
     """
     principals = _principals(names)
-    ca, host_key = directory / "host_ca", directory / "host_key"
+    ca, host_key = directory / AUTHORITY_FILE, directory / "host_key"
     ca_public_key, _ = await ensure_key(ca, "ground2cloud host CA", keygen=keygen)
     _, new = await ensure_key(host_key, "ground2cloud gateway", keygen=keygen)
     certificate = directory / "host_key-cert.pub"

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ground2cloud.backchannel.tls import Certificates
+from ground2cloud.backchannel.tls import AUTHORITY_FILE, Certificates
 from ground2cloud.config.gateway_model import AuditLog, GatewayConfig
 from ground2cloud.config.locations import GatewayLocations
 from ground2cloud.core.clock import wall
+from ground2cloud.errors import EXIT_CONFIG, Ground2CloudError
 from ground2cloud.openssh.sshd import ca
 from ground2cloud.registry.audit import Audit
 from ground2cloud.registry.database import anchored, sqlite_url
@@ -16,6 +17,13 @@ from ground2cloud.rendering.atomic import make_private_directory
 
 REGISTRY_FILE = "registry.sqlite"
 AUDIT_FILE = "audit.log"
+SSH_DIRECTORY = "ssh"
+
+
+class LostAuthorityError(Ground2CloudError):
+    """A CA by which agents know this gateway is not there."""
+
+    exit_code = EXIT_CONFIG
 
 
 def names(config: GatewayConfig) -> tuple[str, ...]:
@@ -61,6 +69,24 @@ def ports(config: GatewayConfig) -> PortRange:
     return PortRange(config.tunnels.first_port, config.tunnels.last_port, frozenset(own))
 
 
+def require_authorities(places: GatewayLocations, registry: Registry) -> None:
+    """Check that no CA is about to be made that agents would not know this gateway by.
+
+    Raises:
+        LostAuthorityError: one is missing, and there are agents that know it.
+        RegistryError: the registry can't be read.
+    """
+    files = (places.state / AUTHORITY_FILE, places.state / SSH_DIRECTORY / ca.AUTHORITY_FILE)
+    lost = " and ".join(str(file) for file in files if not file.exists())
+    if lost and any(each.revoked_at is None for each in registry.registrations()):
+        raise LostAuthorityError(
+            f"the registry {registry.where} has agents, but what they know this gateway by is"
+            f" missing: {lost}",
+            "put it back from the backup that the registry is from; docs/gateway.md says what is"
+            " left where there is none",
+        )
+
+
 def certificates(config: GatewayConfig, places: GatewayLocations) -> Certificates:
     """The CA of the backchannel, and its certificate.
 
@@ -81,7 +107,7 @@ async def host_identity(
         Ground2CloudError: ssh-keygen fails, or a file that is there is no usable key.
         OSError: the files can't be written.
     """
-    return await ca.ensure_identity(places.state / "ssh", names(config), keygen=keygen)
+    return await ca.ensure_identity(places.state / SSH_DIRECTORY, names(config), keygen=keygen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What `gateway init` makes, and what `gateway run` makes where it is missing."""
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def initialise(config: GatewayConfig, places: GatewayLocations, *, become: str |
         system.give(places.state, become)
         system.give(places.log_file.parent, become)
         system.become(become)
-    foundation.open_registry(config, places).close()
+    with closing(foundation.open_registry(config, places)) as registry:
+        foundation.require_authorities(places, registry)
     pin = foundation.certificates(config, places).pin
     return Made(pin, asyncio.run(_host_ca(config, places)))
 

@@ -38,8 +38,9 @@ def run(path: Path, *, stderr: bool = True) -> int:
     system.take_files()
     try:
         registry = foundation.open_registry(config, places, upgrades=True)
-        gateway = Gateway(path, config, places, owner, registry)
         try:
+            foundation.require_authorities(places, registry)
+            gateway = Gateway(path, config, places, owner, registry)
             asyncio.run(gateway.live())
         finally:
             registry.close()
