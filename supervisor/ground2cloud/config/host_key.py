@@ -17,6 +17,8 @@ _LEAST_FIELDS = 2
 def find_fault(text: str) -> str | None:
     """Say what is wrong with a host key in `gateway.host_key`; None if it is one."""
     words = text.split(" ")
+    if "\N{HORIZONTAL ELLIPSIS}" in text:
+        return f"not filled in; {_FORM}"
     if words[0].startswith("@"):
         return "a marker (@cert-authority, @revoked) belongs into a known_hosts file"
     if len(words) > 1 and not _TYPE.fullmatch(words[0]) and _TYPE.fullmatch(words[1]):
