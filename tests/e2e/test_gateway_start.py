@@ -1,6 +1,7 @@
 """How a gateway begins and ends: init, check, a refusal to be root, restarts, kills."""
 
 import os
+import socket
 import sqlite3
 import subprocess
 import time
@@ -106,6 +107,17 @@ def test_tunnel_ports_that_others_may_take_by_chance_are_warned_of(short_dir: Pa
         wait_until(lambda: gateway.log_text().count("outgoing connections") == 1, what="the line")
     finally:
         gateway.kill()
+
+
+def test_ports_that_others_have_are_warned_of_before_a_start(gateway: GatewayLab) -> None:
+    with socket.create_server(("127.0.0.1", gateway.ssh_port)):
+        checked = gateway.cli("check")
+    place = f"127.0.0.1:{gateway.ssh_port}"
+    assert (checked.returncode, checked.stdout) == (0, "gateway.toml: good\n")
+    assert checked.stderr == f"warning: ssh.port: {place} is taken by another program\n"
+    gateway.start()
+    gateway.wait_ready()
+    assert gateway.cli("check").stderr == "", "a gateway that runs has them itself"
 
 
 def test_commands_say_that_no_gateway_runs(gateway: GatewayLab) -> None:

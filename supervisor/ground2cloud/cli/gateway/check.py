@@ -1,6 +1,9 @@
 """`ground2cloud gateway check`: is the configuration good, and is there what it needs?"""
 
 import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -8,7 +11,13 @@ import msgspec
 from ground2cloud.cli.gateway.opening import config_path, require_gateway, say
 from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.config.load import load_gateway
-from ground2cloud.errors import EXIT_FAILURE, ConfigError, Problem
+from ground2cloud.config.locations import locate_gateway
+from ground2cloud.errors import EXIT_FAILURE, ConfigError, Ground2CloudError, Problem
+from ground2cloud.web.client import NotRunningError
+from ground2cloud.web.gateway_client import GatewayClient
+
+if TYPE_CHECKING:
+    from ground2cloud.config.gateway_model import GatewayConfig
 
 
 class _Result(msgspec.Struct):
@@ -27,7 +36,7 @@ def check(settings: Settings, *, as_json: bool) -> int:
     """Say whether the configuration file is good, and whether sshd and HAProxy are there.
 
     Names everything that is wrong. The exit code is 78 if the file can't be used, 1 if a program
-    is missing.
+    is missing. Warns of ports that others have while no gateway runs on this file.
     """
     require_gateway()
     from ground2cloud.roles.gateway.ports import lent_by_chance  # noqa: PLC0415 - or --help loads it
@@ -42,7 +51,7 @@ def check(settings: Settings, *, as_json: bool) -> int:
         _print(_Result(ok=False, file=str(path), problems=error.problems))
         return error.exit_code
     lacks = asyncio.run(missing(config))
-    warnings = tuple(filter(None, [lent_by_chance(config)]))
+    warnings = tuple(filter(None, [*_in_the_way(config, path), lent_by_chance(config)]))
     if as_json:
         _print(_Result(ok=not lacks, file=str(path), missing=tuple(lacks), warnings=warnings))
     else:
@@ -52,6 +61,18 @@ def check(settings: Settings, *, as_json: bool) -> int:
         for line in lacks:
             say(f"missing: {line}", err=True)
     return EXIT_FAILURE if lacks else 0
+
+
+def _in_the_way(config: "GatewayConfig", path: Path) -> list[str]:
+    from ground2cloud.roles.gateway.ports import in_the_way  # noqa: PLC0415 - as above
+
+    try:
+        GatewayClient.from_run_dir(locate_gateway(config, path, os.environ).run).gateway()
+    except NotRunningError:
+        return in_the_way(config)
+    except Ground2CloudError:
+        return []  # it may be running, and have them itself
+    return []
 
 
 def _print(result: _Result) -> None:

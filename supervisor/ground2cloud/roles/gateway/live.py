@@ -290,7 +290,7 @@ def warn_of_ports(config: GatewayConfig) -> None:
 
 def unusable(old: GatewayConfig, new: GatewayConfig) -> Iterable[tuple[str, str]]:
     """Yield the keys that name places on which the gateway does not listen yet, and can't."""
-    before, after = _listens(old), _listens(new)
+    before, after = ports.listens(old), ports.listens(new)
     for key, (hosts, port) in after.items():
         if port and key in before and port == before[key][1]:
             continue  # it is ours: from one address to all, or back
@@ -298,18 +298,3 @@ def unusable(old: GatewayConfig, new: GatewayConfig) -> Iterable[tuple[str, str]
             words = ports.why_not(host, port)
             if words is not None:
                 yield key, words
-
-
-def _listens(config: GatewayConfig) -> dict[str, tuple[tuple[str, ...], int]]:
-    """Where the gateway listens for others, by the key that says so."""
-    router, plain = config.router, config.plain
-    places = {
-        "ssh.port": (config.ssh.listen, config.ssh.port),
-        "router.port": (router.listen, router.port),
-        "backchannel.port": (config.backchannel.listen, config.backchannel.port),
-    }
-    if router.certificate is not None or router.ssh_on_https_port:
-        places["router.https_port"] = (router.listen, router.https_port)
-    if plain.listen is not None:
-        places["plain.listen"] = ((plain.listen,), 0)  # its ports are looked at one by one
-    return places

@@ -30,11 +30,36 @@ def _words(place: str, error: OSError) -> str:
         case errno.EADDRINUSE:
             return f"{place} is taken by another program"
         case errno.EACCES | errno.EPERM:
-            return f"this account may not listen on {place}; it may after a restart as root"
+            return f"this account may not listen on {place}; a gateway that root starts may"
         case errno.EADDRNOTAVAIL:
             return f"{place}: this machine has no such address"
         case _:
             return f"nobody can listen on {place}: {error.strerror or error}"
+
+
+def listens(config: GatewayConfig) -> dict[str, tuple[tuple[str, ...], int]]:
+    """Where the gateway listens for others, by the key that says so."""
+    router, plain = config.router, config.plain
+    places = {
+        "ssh.port": (config.ssh.listen, config.ssh.port),
+        "router.port": (router.listen, router.port),
+        "backchannel.port": (config.backchannel.listen, config.backchannel.port),
+    }
+    if router.certificate is not None or router.ssh_on_https_port:
+        places["router.https_port"] = (router.listen, router.https_port)
+    if plain.listen is not None:
+        places["plain.listen"] = ((plain.listen,), 0)  # its ports are looked at one by one
+    return places
+
+
+def in_the_way(config: GatewayConfig) -> list[str]:
+    """Say where a gateway that is not started yet could not listen, a line each."""
+    return [
+        f"{key}: {words}"
+        for key, (hosts, port) in listens(config).items()
+        for host in hosts
+        if (words := why_not(host, port))
+    ]
 
 
 def lent_by_chance(config: GatewayConfig, file: Path = _RANGE) -> str:
