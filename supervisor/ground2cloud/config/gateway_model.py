@@ -66,7 +66,7 @@ class Public(Section, frozen=True, kw_only=True):
         Meta(
             description="Account to become when it is started as root. It needs a home directory"
             " and a shell such as /bin/sh.",
-            examples=["ground2cloud"],
+            examples=["ground2cloud-gateway"],
         ),
     ] = None
 

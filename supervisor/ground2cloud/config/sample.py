@@ -35,7 +35,7 @@ through which callers reach the applications behind them.
 
 A line such as #key = value shows the default, or an example where there is none: remove the # to
 set the key. `ground2cloud gateway check` says what is wrong with this file. A running gateway
-takes an edit up when it is started again.
+takes an edit up by itself.
 """
 
 
