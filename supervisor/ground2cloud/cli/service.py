@@ -9,7 +9,7 @@ import click
 from ground2cloud.cli.gateway.opening import require_gateway
 from ground2cloud.cli.group import Group
 from ground2cloud.cli.outcome import complain
-from ground2cloud.cli.settings import common_options
+from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.config import places
 from ground2cloud.config.load import load_agent, load_gateway
 from ground2cloud.core import oneshot
@@ -27,7 +27,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _which(command: F) -> F:
     """Give a command the options that say which service is meant."""
     manager = click.option(
-        "--manager", help="The service manager, instead of the one that is found by itself."
+        "--manager",
+        help="The service manager, instead of the one that is found by itself:"
+        f" {', '.join(managers.names())}.",
     )
     instance = click.option(
         "--instance",
@@ -151,6 +153,12 @@ def _find(
     manager: str | None, instance: str, *, gateway: bool
 ) -> tuple[str, Context, plan.Service]:
     name = managers.find(manager)
+    settings = click.get_current_context().find_object(Settings)
+    if settings is not None and settings.config is not None:
+        raise Ground2CloudError(
+            "a service has its configuration at a fixed place: --config is of no use here",
+            "--instance NAME is a further agent, whose configuration is NAME.toml there",
+        )
     if gateway and instance:
         raise Ground2CloudError("a machine has one gateway", "leave --instance out")
     if gateway:
