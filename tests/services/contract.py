@@ -60,6 +60,21 @@ class Contract:
         fresh.reboot()
         fresh.wait_served()
 
+    def test_an_agent_that_registered_serves(self, fresh: OtherSite) -> None:
+        """As root, who then owns what the registration wrote: the service gets it."""
+        fresh.machine.path(CONFIG).unlink()
+        service = f"app=http:127.0.0.1:{fresh.gateway.app}"
+        fresh.program("register", fresh.gateway.invite(), "--service", service)
+        fresh.install()
+        fresh.wait_served(fresh.gateway.tunnel())
+        agent = fresh.agent()
+        fresh.program("rotate-key")
+        fresh.install()
+        assert fresh.agent() == agent
+        agent.kill()
+        wait_until(lambda: fresh.agent() != agent, what="another agent")
+        fresh.wait_served(fresh.gateway.tunnel())
+
     @pytest.mark.shows(
         "reload", "SIGHUP or `ground2cloud reload`; a bad file is told, nothing changes"
     )

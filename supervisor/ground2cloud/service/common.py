@@ -24,9 +24,12 @@ def places(context: Context) -> tuple[Step, ...]:
     """Make the directories that the service writes to, where the manager doesn't do that."""
     state, run, logs = context.directories[1:]
     user = context.user
-    return tuple(
-        Directory(path, mode, user, user)
-        for path, mode in ((state, 0o700), (run, 0o700), (logs, 0o750))
+    return (
+        *(
+            Directory(path, mode, user, user)
+            for path, mode in ((state, 0o700), (run, 0o700), (logs, 0o750))
+        ),
+        *(Own(path, mode, user, user) for path, mode in context.inherited.items()),
     )
 
 

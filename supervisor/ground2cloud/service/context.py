@@ -1,7 +1,7 @@
 """What every service manager needs to know of the service that is to be installed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ground2cloud.config.directories import APPLICATION, Directories
@@ -18,7 +18,8 @@ class Context:
     `-m ground2cloud`). `instance` is empty for the first agent of a machine. `user` is the account
     it runs as, `group` the group that may read its configuration. `keys` are the private keys that
     its configuration names, as far as they are in the configuration's directory; `readable` is what
-    else is read there. `gateway` says that it is no agent.
+    else is read there. `inherited` is what whoever registered the agent has left in its state
+    directory, each with its permissions. `gateway` says that it is no agent.
     """
 
     program: tuple[str, ...]
@@ -28,6 +29,7 @@ class Context:
     instance: str = ""
     keys: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    inherited: Mapping[Path, int] = field(default_factory=dict)
     gateway: bool = False
     group: str = ""
 

@@ -1,6 +1,7 @@
 """The service that this very installation of the program would be."""
 
 import contextlib
+import stat
 import sys
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def context(instance: str = "", *, personally: bool = False) -> Context:
         instance=instance,
         keys=keys,
         readable=readable,
+        inherited=_inherited(directories.state),
     )
 
 
@@ -106,6 +108,17 @@ def require_reachable(context: Context) -> None:
                 "install ground2cloud where every account can run it: docs/install-linux.md"
                 " and docs/install-windows.md say how",
             )
+
+
+def _inherited(state: Path) -> dict[Path, int]:
+    """The files in a state directory, with their permissions; none that we may not look at.
+
+    What begins with a dot is on its way to its own name.
+    """
+    with contextlib.suppress(OSError):
+        modes = {path: path.lstat().st_mode for path in sorted(state.glob("[!.]*"))}
+        return {path: stat.S_IMODE(mode) for path, mode in modes.items() if stat.S_ISREG(mode)}
+    return {}
 
 
 def _own_files(config: Path, directories: Directories) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

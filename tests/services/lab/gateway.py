@@ -1,4 +1,4 @@
-"""The process behind `machine.Gateway`: an sshd and an application, and requests on stdin.
+"""The process behind `machine.Gateway`: an sshd, a backchannel and an application; reads stdin.
 
 Each line is a JSON list, and so is answered with a JSON object. The end of stdin ends it all.
 """
@@ -9,11 +9,14 @@ import sys
 
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
+from tests.lab.small_gateway import SmallGateway
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import http_get
 
 
-def answer(sshd: ThrowawaySshd, request: list[str | int]) -> dict[str, object]:
+def answer(  # noqa: PLR0911 - one for each request
+    sshd: ThrowawaySshd, desk: SmallGateway, request: list[str | int]
+) -> dict[str, object]:
     """Do what is asked for."""
     match request:
         case ["get", int(port)]:
@@ -27,6 +30,11 @@ def answer(sshd: ThrowawaySshd, request: list[str | int]) -> dict[str, object]:
             with (sshd.directory / "authorized_keys").open("a") as file:
                 file.write(f"{key}\n")
             return {}
+        case ["invite"]:
+            return {"join": desk.invite()}
+        case ["tunnel"]:
+            newest = desk.members[max(desk.members)]
+            return {"port": next(iter(newest.ports.values()))}
         case ["free_port"]:
             return {"port": free_port()}
     raise ValueError(request)
@@ -47,8 +55,8 @@ def through_router(route: str, key: str) -> str:
 
 
 def main() -> None:
-    """Start both, say what they are, answer."""
-    with ThrowawaySshd() as sshd, HttpApp() as app:
+    """Start them, say what they are, answer."""
+    with ThrowawaySshd() as sshd, SmallGateway() as desk, HttpApp() as app:
         facts = {
             "port": sshd.port,
             "user": sshd.user,
@@ -58,7 +66,7 @@ def main() -> None:
         }
         print(json.dumps(facts), flush=True)
         for line in sys.stdin:
-            print(json.dumps(answer(sshd, json.loads(line))), flush=True)
+            print(json.dumps(answer(sshd, desk, json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

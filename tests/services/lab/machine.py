@@ -290,6 +290,14 @@ class Gateway:
         """Let a further key in."""
         self._ask("allow", public_key)
 
+    def invite(self) -> str:
+        """Return a join string: the public machine has a backchannel too."""
+        return str(self._ask("invite")["join"])
+
+    def tunnel(self) -> int:
+        """Return the port of the service of who registered last."""
+        return int(self._ask("tunnel")["port"])
+
     def free_port(self) -> int:
         """Return a port that nothing in the lab's network listens on."""
         return int(self._ask("free_port")["port"])
