@@ -37,7 +37,11 @@ _PORTS = {"http": 80, "https": 443}
     show_default=True,
     help="Where to take connections; port 0 takes a free one.",
 )
-@click.option("--ca-file", type=click.Path(path_type=Path), help="Whom to trust with https.")
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="CA certificates to trust with https://, instead of the system's.",
+)
 @click.pass_obj
 def connect(
     settings: Settings,
@@ -54,6 +58,9 @@ def connect(
     ROUTE is a registration and a service, such as 1001/postgres. For programs that can't go through
     a gateway by themselves, such as database drivers: they connect to the local port. Runs until
     Ctrl-C, on the caller's machine; the bytes of these connections pass through this process.
+
+    With http:// the key and all data go to the gateway as they are, readable on the way: take
+    https:// wherever the network is not your own.
     """
     del settings
     from ground2cloud.roles.connecting import Target  # noqa: PLC0415 - or --help would load it

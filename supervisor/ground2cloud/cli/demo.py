@@ -22,7 +22,8 @@ def demo() -> int:
 
     Everything is real (ssh, sshd, HAProxy, PostgreSQL where its server is installed), listens on
     loopback only, has its files in a temporary directory and is gone at the end. Takes about 10
-    seconds and needs no rights.
+    seconds and needs no rights; what it needs beside this program are the packages of a gateway
+    (pip install '.[gateway]'), OpenSSH's client and server, and HAProxy.
     """
     require_gateway()
     from ground2cloud.roles.demo import play  # noqa: PLC0415 - or --help would load everything

@@ -66,6 +66,7 @@ def _explain(path: Path, *, named: bool, host: str | None) -> None:
     say(f"Next, on this machine{with_config}:")
     name = "" if host else ", and set host to this machine's public name"
     say(f"  1. look through {path}{name}")
-    say("  2. ground2cloud gateway check     says whether it is good")
-    say("  3. ground2cloud gateway run       runs it")
-    say("  4. ground2cloud gateway invite    prints the line that lets an agent register")
+    say("  2. ground2cloud gateway check     says whether it is good, and its ports free")
+    say("  3. ground2cloud gateway run       runs it, for as long as this terminal is open")
+    say("  4. ground2cloud gateway invite    in another terminal: prints the line that lets an")
+    say("                                    agent register")
