@@ -21,8 +21,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo 'make setup        virtual environment, and what the tests need from Debian'
-	@echo 'make demo         see it work: a gateway, an agent, callers, a killed ssh (20 s)'
-	@echo 'make test         all tests with coverage (under 6 minutes)'
+	@echo 'make demo         see it work: a gateway, an agent, callers, a killed ssh (10 s)'
+	@echo 'make test         all tests but the next two, with coverage (under 6 minutes)'
 	@echo 'make test-gateway    the gateway, router and registry (8 minutes)'
 	@echo 'make test-services   service managers, each for real, Windows under Wine (as root; 8 minutes)'
 	@echo 'make test-windows    of these only Windows (4 minutes; any user)'

@@ -28,7 +28,7 @@ def status(settings: Settings, *, as_json: bool, watch: bool) -> int:
     \b
     ssh          this machine has a connection to the gateway
     listener     the gateway listens on the service's port
-    path         what the gateway sends down the connection arrives here; a plain sshd can't tell
+    path         what the gateway sends arrives here; a plain sshd can't tell
     application  the application here answers
 
     A lane is one connection to the gateway. The exit code is 0 when no service is down; a
