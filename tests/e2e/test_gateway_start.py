@@ -1,6 +1,7 @@
 """How a gateway begins and ends: init, check, a refusal to be root, restarts, kills."""
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from ground2cloud.config.model import Kind
 from ground2cloud.registry.database import sqlite_url
 from ground2cloud.registry.store import Registry
 from ground2cloud.web.gateway_client import GatewayClient
+from ground2cloud.web.gateway_messages import GatewayStatus
 from tests.lab.gateway import PROGRAM, GatewayLab
 from tests.lab.httpapp import HttpApp
 from tests.lab.migrating import make_before_alembic
@@ -34,6 +36,21 @@ def gateway(short_dir: Path) -> Iterator[GatewayLab]:
     lab = GatewayLab(short_dir)
     yield lab
     lab.kill()
+
+
+class NeverReady(GatewayLab):
+    """Fails while it runs."""
+
+    def wait_ready(self, timeout: float = 30.0) -> GatewayStatus:
+        super().wait_ready(timeout)
+        raise AssertionError("never ready")
+
+
+def test_a_lab_that_does_not_come_up_leaves_nothing(short_dir: Path) -> None:
+    lab = NeverReady(short_dir)
+    with pytest.raises(AssertionError, match="never ready"), lab:
+        pass
+    assert lab.exit_code == -signal.SIGKILL
 
 
 def command(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from tests.lab.httpapp import HttpApp
 from tests.lab.mariadb import MariaDb
 from tests.lab.postgres import Postgres
 from tests.lab.processes import end_child, is_alive
+from tests.lab.small_gateway import SmallGateway
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import eventually, http_get, wait_until
 
@@ -29,6 +30,19 @@ def plain_tunnel(
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as ssh:
         yield ssh
         end_child(ssh)
+
+
+def test_a_small_gateway_that_does_not_come_up_leaves_nothing() -> None:
+    gateway = SmallGateway()
+    with (
+        socket.create_server(("127.0.0.1", gateway.port)),
+        pytest.raises(OSError, match="in use"),
+        gateway,
+    ):
+        pass
+    assert not gateway.sshd.running
+    assert not gateway.sshd.directory.exists()
+    assert not gateway.state.exists()
 
 
 def test_a_plain_ssh_reaches_the_application(

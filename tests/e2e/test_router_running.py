@@ -36,6 +36,22 @@ from tests.lab.waiting import wait_until
 QUICK = Timeouts(connect=1.0, request=2.0)
 
 
+class NeverLoaded(Router):
+    """Fails while it runs."""
+
+    def loads(self) -> int:
+        return 2 * super().loads()
+
+
+def test_a_lab_that_does_not_come_up_leaves_nothing(short_dir: Path) -> None:
+    router = NeverLoaded(short_dir, [])
+    router._ended = lambda: router.loads() > 0  # type: ignore[method-assign] # as if it had ended
+    with pytest.raises(AssertionError), router:
+        pass
+    assert router.process is not None
+    assert router.process.poll() is not None
+
+
 async def test_routes_and_keys_change_without_a_reload(short_dir: Path, http_app: HttpApp) -> None:
     with Router(short_dir, [], []) as router:
         assert router.get().error == "wrong-key"

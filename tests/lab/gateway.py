@@ -82,8 +82,12 @@ class GatewayLab(Running):
         self.config.write_text(tomli_w.dumps(tables), "utf-8")
 
     def __enter__(self) -> Self:
-        self.start()
-        self.wait_ready()
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     # Its life

@@ -102,8 +102,12 @@ class Router:
             self.process = subprocess.Popen(
                 argv(self.program, self.settings, self.directory), stderr=output
             )
-        wait_until(lambda: self.loads() == 1 or self._ended(), what="the router's start")
-        assert self.loads() == 1, self.words()
+        try:
+            wait_until(lambda: self.loads() == 1 or self._ended(), what="the router's start")
+            assert self.loads() == 1, self.words()
+        except BaseException:
+            end_child(self.process)
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -81,12 +81,20 @@ class SmallGateway:
         self._certificates = Certificates(self.state, ("127.0.0.1",), clock.wall())
 
     def __enter__(self) -> Self:
-        self.write_keys()
-        self.sshd.start()
-        self.start()
+        try:
+            self.write_keys()
+            self.sshd.start()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything and remove the directories."""
         self.answering.set()
         self.stop()
         self.sshd.close()
