@@ -24,6 +24,11 @@ def gateway() -> Iterator[SmallGateway]:
 
 Make = Callable[..., Agent]
 
+QUICK = {"server_alive_interval": 1, "server_alive_count_max": 1}
+"""`[ssh]` of an agent whose lane is frozen on purpose: it is dead after two seconds of silence.
+
+So it is on a busy machine, where nothing may depend on its staying up."""
+
 
 @pytest.fixture
 def make(short_dir: Path, http_app: HttpApp) -> Iterator[Make]:
@@ -36,7 +41,6 @@ def make(short_dir: Path, http_app: HttpApp) -> Iterator[Make]:
                 "log": {"file": str(short_dir / "agent.log"), "level": "debug"},
                 "paths": {"state": str(short_dir / "state"), "run": str(short_dir / "run")},
                 "api": {"listen": "127.0.0.1:0"},
-                "ssh": {"server_alive_interval": 1, "server_alive_count_max": 1},
                 **sections,
             }
             path = short_dir / "agent.toml"

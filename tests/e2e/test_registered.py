@@ -10,6 +10,7 @@ import pytest
 from ground2cloud.backchannel.errors import RefusedError, Slug
 from ground2cloud.web.messages import RegistrationStatus
 from tests.e2e.registered import (
+    QUICK,
     Make,
     answers,
     cli,
@@ -105,7 +106,7 @@ def test_a_service_that_is_added_gets_a_port_and_disturbs_no_other(
 
 def test_a_stale_session_does_not_keep_a_new_lane_out(make: Make, gateway: SmallGateway) -> None:
     """The sshd here never notices a dead client by itself: only the claim frees the port."""
-    agent = make()
+    agent = make(ssh=QUICK)
     register(agent, gateway)
     agent.start()
     agent.wait_ready()
