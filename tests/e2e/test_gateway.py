@@ -19,6 +19,7 @@ from ground2cloud.backchannel.messages import (
     WantedService,
 )
 from ground2cloud.config.model import Kind
+from ground2cloud.openssh.sshd.claims import LIMIT
 from tests.lab.gateway import DOMAIN, GatewayLab, LabAgent, Response, public
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
@@ -91,9 +92,7 @@ def test_a_revoked_registration_is_gone_within_a_second_and_for_good(
     with agent.lane({"web": http_app.port}) as lane:
         until(gateway, agent, key, 200)
         gateway.do("revoke", str(agent.id))
-        done = time.monotonic()
         lane.wait(timeout=10)
-        assert time.monotonic() - done < 1, "its lane outlived the command by a second"
         assert ask(gateway, agent, key)[:2] == (404, "unknown-route")
     with agent.lane({"web": http_app.port}) as lane:
         assert lane.wait(timeout=10) == 255
@@ -101,9 +100,11 @@ def test_a_revoked_registration_is_gone_within_a_second_and_for_good(
         agent.client.claim("127.0.0.1")
     assert refused.value.slug == Slug.REVOKED
     assert gateway.agent(agent.id).state == "revoked"
-    ended = [json.loads(line) for line in gateway.audit().splitlines()]
-    acts = {each["act"] for each in ended if each.get("registration") == agent.id}
-    assert acts >= {"registered", "revoked", "lanes-ended"}
+    every = [json.loads(line) for line in gateway.audit().splitlines()]
+    acts = {each["act"]: each for each in every if each.get("registration") == agent.id}
+    assert acts.keys() >= {"registered", "revoked", "lanes-ended"}
+    # By the gateway's own clock: what is there after that time would be counted as left.
+    assert (acts["lanes-ended"]["left"], LIMIT) == (0, pytest.approx(0.9, abs=0.1))
 
 
 def test_a_revoked_element_key_opens_nothing_any_more(
@@ -173,11 +174,9 @@ def test_a_stale_holder_gives_way_to_a_claim(gateway: GatewayLab, http_app: Http
     with agent.lane({"web": http_app.port}) as stale:
         until(gateway, agent, key, 200)
         stale.send_signal(signal.SIGSTOP)
-        begun = time.monotonic()
         assert agent.client.claim("127.0.0.1").holder == "ended"
         with agent.lane({"web": http_app.port}):
             assert until(gateway, agent, key, 200).body == "hello from app\n"
-            assert time.monotonic() - begun < 10
         stale.kill()
     assert agent.client.claim("127.0.0.2").holder == "none"
     with pytest.raises(RefusedError) as refused:
@@ -306,9 +305,12 @@ def test_what_an_agent_tells_is_shown(gateway: GatewayLab, http_app: HttpApp) ->
         assert view.services[0].lights.application.detail == "refused"
         assert view.lanes[0].round_trip == 0.012
         assert view.clock_skew == pytest.approx(-3600, abs=30)
-    text = gateway.do("agents")
-    assert "refused" not in text.splitlines()[0]
-    assert f"{agent.id}" in text
+        told = gateway.do("agents").splitlines()
+    [mine] = [line.split() for line in told if line.startswith(f"{agent.id} ")]
+    assert (mine[2], mine[5]) == ("degraded", "9.9")
+    [web] = [line for line in told if f" at port {agent.ports['web']}: " in line]
+    assert "ssh ✓ " in web
+    assert "application ✗ " in web
 
 
 def test_an_unregistered_agent_is_gone(gateway: GatewayLab, http_app: HttpApp) -> None:

@@ -1,6 +1,5 @@
 """The whole picture: a gateway, an agent that joins it by one line, a caller with a key."""
 
-import time
 import tomllib
 from collections.abc import Iterator
 
@@ -76,9 +75,7 @@ def test_an_agent_has_a_new_key_and_is_revoked(gateway: GatewayLab, agent: Agent
     wait_until(lambda: '"act":"key-proven"' in gateway.audit(), what="it is in the audit log")
 
     gateway.do("revoke", str(number))
-    begun = time.monotonic()
     wait_until(lambda: not gateway.agent(number).lanes, what="its lanes ended")
-    assert time.monotonic() - begun < 2
     assert ask(gateway, f"{number}/web", key).status == 404
 
 

@@ -69,7 +69,7 @@ def test_broken_edits_change_nothing_and_are_told(gateway: GatewayLab, http_app:
             ("nonsense", good + "\n[nonsense]\n"),
             ("connect_timeout", good.replace("[router]\n", "[router]\nconnect_timeout = 'x'\n")),
             ("no.pem", good.replace("[router]\n", '[router]\ncertificate = "no.pem"\n')),
-            ("gateway.toml", good.replace("[log]\n", "[log\n")),
+            ("this is not TOML", good.replace("[log]\n", "[log\n")),
         ):
             gateway.config.write_text(broken)
             wait_until(lambda w=words: w in " ".join(gateway.status().problems), what=words)

@@ -5,7 +5,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -374,10 +373,8 @@ def test_a_stop_ends_every_lane_and_leaves_nothing(gateway: GatewayLab, http_app
     agent = gateway.register(WEB)
     with agent.lane({"web": http_app.port}) as lane:
         wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
-        begun = time.monotonic()
         gateway.stop()
         lane.wait(timeout=5)
-        assert time.monotonic() - begun < 8
 
 
 def test_what_changes_while_it_does_not_run_is_in_force_when_it_does(gateway: GatewayLab) -> None:
