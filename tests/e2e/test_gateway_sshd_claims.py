@@ -11,7 +11,7 @@ import pytest
 
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.authorized import fingerprint
-from ground2cloud.openssh.sshd.claims import Claimed, Claims
+from ground2cloud.openssh.sshd.claims import LIMIT, Claimed, Claims
 from ground2cloud.openssh.sshd.process import Process, listening
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
 from ground2cloud.rendering.atomic import write_atomic
@@ -39,7 +39,6 @@ async def test_a_frozen_client_is_replaced(gateway: GatewaySshd, http_app: HttpA
     claim = await gateway.claims.claim(1001, LOCAL, [port])
     assert claim.outcome is Claimed.ENDED
     assert [session.registration for session in claim.sessions] == [1001]
-    assert claim.took < 1.0
     await gateway.lane(1001, LOCAL, {port: http_app.port})
     assert http_get(port) == "hello from app\n"
 
@@ -93,14 +92,16 @@ async def test_a_port_of_some_other_process_is_never_touched(gateway: GatewaySsh
     assert bystander.stdin is not None
     assert bystander.stdout is not None
     with bystander, bystander.stdin:
-        assert bystander.stdout.readline() == b"listening\n"
-        claim = await gateway.claims.claim(1001, LOCAL, [port])
-        assert claim.outcome is Claimed.FOREIGN
-        assert f"(pid {bystander.pid})" in claim.holder
-        assert bystander.poll() is None
-        with socket.create_connection((LOCAL, port), timeout=5):
-            pass
-        end_child(bystander)
+        try:
+            assert bystander.stdout.readline() == b"listening\n"
+            claim = await gateway.claims.claim(1001, LOCAL, [port])
+            assert claim.outcome is Claimed.FOREIGN
+            assert f"(pid {bystander.pid})" in claim.holder
+            assert bystander.poll() is None
+            with socket.create_connection((LOCAL, port), timeout=5):
+                pass
+        finally:
+            end_child(bystander)
 
 
 async def test_a_foreign_port_does_not_protect_what_is_stale_on_the_others(
@@ -198,7 +199,6 @@ async def test_a_session_that_was_stopped_itself_is_ended_hard(
         os.kill(process.pid, signal.SIGSTOP)
     claim = await gateway.claims.claim(1001, LOCAL, [port])
     assert claim.outcome is Claimed.ENDED
-    assert claim.took < 2.0
     await gateway.lane(1001, LOCAL, {port: http_app.port})
 
 
@@ -210,10 +210,12 @@ async def test_a_lane_without_a_session_is_found_too(
     gateway.register(1001, [port])
     argv = gateway.ssh(1001, "-N", "-R", f"{LOCAL}:{port}:{LOCAL}:{http_app.port}")
     stale = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
-    await eventually(lambda: gateway.holder(1001, LOCAL, [port]), what="the port is open")
-    stale.send_signal(signal.SIGSTOP)
-    assert (await gateway.claims.claim(1001, LOCAL, [port])).outcome is Claimed.ENDED
-    end_child(stale, signal.SIGKILL)
+    try:
+        await eventually(lambda: gateway.holder(1001, LOCAL, [port]), what="the port is open")
+        stale.send_signal(signal.SIGSTOP)
+        assert (await gateway.claims.claim(1001, LOCAL, [port])).outcome is Claimed.ENDED
+    finally:
+        end_child(stale, signal.SIGKILL)
 
 
 async def test_revoked_lanes_are_gone_within_a_second_and_for_good(
@@ -227,11 +229,9 @@ async def test_revoked_lanes_are_gone_within_a_second_and_for_good(
     other = await gateway.lane(1002, LOCAL, {theirs: http_app.port})
     sessions = gateway.claims.sessions_of(1001)
     assert len(sessions) == len(SLOTS)
-    start = monotonic()
     gateway.withdraw("1001")
     gateway.claims.bar(1001)
-    assert await gateway.claims.end_sessions(1001) == 0
-    assert monotonic() - start < 1.0
+    assert await gateway.claims.end_sessions(1001) == 0, f"there after {LIMIT} s"
     assert gateway.claims.sessions_of(1001) == ()
     assert not any(listening(process) for s in sessions for process in s.processes())
     assert "Permission denied" in gateway.refuse(1001, "-N", "-R", f"{LOCAL}:{mine}:{LOCAL}:1")
@@ -307,16 +307,19 @@ async def test_a_record_of_another_process_ends_nobody(
     await gateway.lane(1001, LOCAL, {port: http_app.port})
     (session,) = gateway.sessions.of(1001)
     bystander = subprocess.Popen(["sleep", "60"])
-    false = Process(bystander.pid, session.connection.born)
-    record = gateway.directory / "sessions"
-    line = record.read_text().splitlines()[-1]
-    forged = line.replace(f'"pid":{session.connection.pid}', f'"pid":{false.pid}')
-    record.write_text(forged + "\nnot a line of ours\n" + line[:40])
-    fresh = Sessions(record, write_atomic)
-    fresh.load()
-    assert await Claims(fresh).end_all() == 0
-    assert bystander.poll() is None
-    end_child(bystander)
+    try:
+        false = Process(bystander.pid, session.connection.born)
+        record = gateway.directory / "sessions"
+        line = record.read_text().splitlines()[-1]
+        forged = line.replace(f'"pid":{session.connection.pid}', f'"pid":{false.pid}')
+        assert forged != line
+        record.write_text(forged + "\nnot a line of ours\n" + line[:40])
+        fresh = Sessions(record, write_atomic)
+        fresh.load()
+        assert await Claims(fresh).end_all() == 0
+        assert bystander.poll() is None
+    finally:
+        end_child(bystander)
 
 
 async def test_all_sessions_end_with_the_gateway(gateway: GatewaySshd, http_app: HttpApp) -> None:

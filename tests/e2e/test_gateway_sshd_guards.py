@@ -15,7 +15,7 @@ from ground2cloud.openssh.sshd.events import Denied, Refused
 from tests.e2e.gateway_sshd import LOCAL, SLOTS, GatewaySshd, gateway_sshd
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port, free_ports
-from tests.lab.processes import run
+from tests.lab.processes import end_child, run
 from tests.lab.waiting import eventually, http_get
 
 STRANGER = "127.0.0.9"
@@ -75,6 +75,9 @@ async def test_it_gets_what_is_its_own(
     client.process.stdin.flush()
     assert await asyncio.to_thread(client.process.stdout.readline) == b"beat\n"
 
+
+SSHD = {"sshd", "sshd-session", "sshd-auth"}
+"""The names of its processes; from 9.8 they are programs of their own."""
 
 PLACES = (
     "127.0.0.1:{theirs}",
@@ -210,29 +213,42 @@ async def test_no_terminal(gateway: GatewaySshd, ports: tuple[int, int]) -> None
     assert "PTY allocation request failed" in client.words
 
 
+def scp(gateway: GatewaySshd, protocol: str, target: Path) -> list[str]:
+    """The command that copies a file to the gateway."""
+    options = [*gateway.ssh(1001)[1:-3], "-P", str(gateway.port)]
+    return [
+        "scp",
+        protocol,
+        *options,
+        str(gateway.directory / "1001"),
+        f"{gateway.user}@{LOCAL}:{target}",
+    ]
+
+
 async def test_no_sftp(gateway: GatewaySshd, ports: tuple[int, int]) -> None:
-    """Neither as a subsystem nor as scp's old protocol: bytes only come back."""
     del ports
     evil = gateway.directory / "evil"
-    source = gateway.directory / "1001"
-    for protocol in ("-s", "-O"):
-        argv = ["scp", protocol, *gateway.ssh(1001)[1:-3], "-P", str(gateway.port)]
-        argv += [str(source), f"{gateway.user}@{LOCAL}:{evil}"]
-        with subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as scp:
-            # It may wait for ever for an answer that is none.
-            await eventually(
-                lambda p=scp: p.poll() is not None or commands(gateway), what="it was let in"
-            )
-            await asyncio.sleep(1)
-            scp.kill()
-        assert scp.returncode != 0
-        assert not evil.exists()
-        await eventually(lambda: not commands(gateway), what="the session is over")
+    argv = scp(gateway, "-s", evil)
+    done = subprocess.run(argv, capture_output=True, timeout=40, check=False)
+    assert done.returncode == 255
+    assert b"subsystem request failed" in done.stderr
+    assert not evil.exists()
+
+
+async def test_no_scp(gateway: GatewaySshd, ports: tuple[int, int]) -> None:
+    """Its old protocol runs a command there, which is none: what it says comes back."""
+    del ports
+    evil = gateway.directory / "evil"
+    argv = scp(gateway, "-O", evil)
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as copying:
+        try:
+            await eventually(lambda: commands(gateway), what="the session's command runs")
+            below = psutil.Process(gateway.pid).children(recursive=True)
+            assert {process.name() for process in below} - SSHD == {"cat"}
+        finally:
+            copying.kill()  # it waits for ever for an answer that is none
+    await eventually(lambda: not commands(gateway), what="the session is over")
+    assert not evil.exists()
 
 
 async def test_no_agent_and_no_x11(
@@ -241,10 +257,10 @@ async def test_no_agent_and_no_x11(
     """A real ssh agent and a display are offered; the session's command gets to see neither."""
     del ports
     listening = gateway.directory / "agent.sock"
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(listening)], stdout=subprocess.DEVNULL)
-    await eventually(listening.exists, what="the ssh agent listens")
     (tmp_path / "xauth").touch()
-    with agent:
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(listening)], stdout=subprocess.DEVNULL)
+    try:
+        await eventually(listening.exists, what="the ssh agent listens")
         gateway.dial(
             1001,
             "-A",
@@ -257,7 +273,8 @@ async def test_no_agent_and_no_x11(
         (cat,) = await eventually(lambda: commands(gateway), what="the session's command runs")
         environment = psutil.Process(cat).environ()
         assert not {"SSH_AUTH_SOCK", "DISPLAY"} & set(environment)
-        agent.terminate()
+    finally:
+        end_child(agent)
 
 
 async def test_one_session_only(gateway: GatewaySshd, ports: tuple[int, int]) -> None:
