@@ -17,6 +17,9 @@ from tests.lab.ordinary import NAME, as_ordinary_user, as_root_of_all
 from tests.lab.processes import descendants, end_child, for_each, is_alive, kill_all
 from tests.lab.waiting import wait_until
 
+# Each waits for a whole demo, which takes ten seconds by itself and a minute on a busy machine.
+pytestmark = pytest.mark.timeout(180)
+
 PROGRAM = (sys.executable, "-P", "-m", "ground2cloud", "demo")
 ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not ROOT, reason="is about what root's demo does")
@@ -72,12 +75,12 @@ class Demo:
             assert self.process.poll() is None, self.said
             return words in self.said
 
-        wait_until(look, timeout=30, what=words)
+        wait_until(look, timeout=80, what=words)
 
     def end(self) -> int:
         """Wait for its end; answer its exit code."""
         try:
-            return self.process.wait(50)
+            return self.process.wait(80)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"no end:\n{self.said}") from None
 

@@ -26,6 +26,9 @@ from tests.lab.migrating import make_before_alembic
 from tests.lab.registering import NOW, enter, make_invite
 from tests.lab.waiting import wait_until
 
+# Gateways that are started twice and three times take half a minute on a busy machine.
+pytestmark = pytest.mark.timeout(180)
+
 WEB = ("web", Kind.HTTP)
 
 

