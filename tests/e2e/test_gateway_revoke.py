@@ -1,15 +1,20 @@
 """Revoked is revoked within a second, whatever else of the gateway hangs or is away."""
 
+import contextlib
 import json
+import socket
+import time
 from datetime import datetime
 from typing import Any
 
 import psutil
 
 from ground2cloud.config.model import Kind
-from tests.lab.gateway import GatewayLab, LabAgent
+from tests.lab.gateway import DOMAIN, GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
+from tests.lab.listener import read_request, standing
 from tests.lab.processes import descendants
+from tests.lab.router import head, read_head
 from tests.lab.waiting import wait_until
 
 WEB = ("web", Kind.HTTP)
@@ -88,6 +93,31 @@ def test_the_command_answers_when_the_lanes_have_ended(
         assert gateway.agent(agent.id).lanes == ()
         for lane in (one, other):
             lane.wait(timeout=10)
+
+
+def test_an_answer_that_lasts_ends_with_its_element(gateway: GatewayLab) -> None:
+    """A stream of events, or a download of gigabytes: no new request would ever be refused."""
+
+    def events(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            connection.sendall(b"1\r\nx\r\n")
+            time.sleep(0.05)
+
+    agent = gateway.register(WEB)
+    key = gateway.do("element", "add", "listening", "--grant", str(agent.id))
+    request = head("GET", "/", f"{agent.id}.{DOMAIN}", f"Ground2Cloud-Key: {key}")
+    with standing(events) as port, agent.lane({"web": port}):
+        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
+        with socket.create_connection(("127.0.0.1", gateway.http_port), 10) as caller:
+            caller.sendall(request.encode())
+            assert read_head(caller)[0] == 200
+            gateway.do("element", "revoke", "listening")
+            ends = time.monotonic() + 5
+            with contextlib.suppress(ConnectionResetError):
+                while caller.recv(65536):
+                    assert time.monotonic() < ends
 
 
 def _workers(gateway: GatewayLab) -> list[psutil.Process]:

@@ -1,6 +1,8 @@
 """The router as the gateway keeps it: a real HAProxy under the real supervisor."""
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.config.model import Kind
+from ground2cloud.core.clock import wall
 from ground2cloud.core.spec import Limits, Verdict
 from ground2cloud.core.supervise import Supervisor, Transition
 from ground2cloud.haproxy.program import HaproxyProgram, find_haproxy
@@ -17,8 +20,11 @@ from ground2cloud.haproxy.runtime import Runtime
 from ground2cloud.haproxy.wire import RuntimeSocketError
 from ground2cloud.registry.records import SLOTS, Element, Grant, Registration, ServicePort
 from ground2cloud.roles.gateway.routing import NAME, Router
+from tests.lab import listener
+from tests.lab.listener import standing
 from tests.lab.ports import free_port
 from tests.lab.registering import make_key
+from tests.lab.router import hashed, head, read_head
 from tests.lab.waiting import eventually
 
 PLAIN = "127.0.0.99"
@@ -162,3 +168,49 @@ async def test_what_can_not_be_told_is_an_error_like_others(running: Running) ->
     running.register(free_port())
     await running.router.publish()
     assert "1001/web" in await running.runtime.show_map("routes.map")
+
+
+def opened(running: Running, secret: str) -> socket.socket:
+    """Open a CONNECT to the first registration."""
+    port = running.router.settings.listen[0].port
+    connection = socket.create_connection(("127.0.0.1", port), 10)
+    lines = head("CONNECT", "1001:1", "1001", f"Ground2Cloud-Key: {secret}")
+    connection.sendall(lines.encode())
+    assert read_head(connection)[0] == 200
+    return connection
+
+
+async def test_who_is_let_in_by_files_older_than_the_revocation_is_ended(running: Running) -> None:
+    """A reload may be under way when an element is revoked: its files still have the key."""
+    with standing(listener.echo) as port:
+        running.register(port)
+        running.elements = (Element(1, "x", hashed("mine"), (Grant(1001),), 1.0),)
+        prepared = await running.router.prepare()
+        assert prepared.install is not None
+        prepared.install()
+        running.elements = ()
+        await running.router.publish()
+        run = running.supervisor.run_of(NAME)
+        assert run is not None
+        assert run.pid is not None
+        os.kill(run.pid, signal.SIGUSR2)
+        await eventually(lambda: sum("Loading success." in x for x in running.said) == 2, what="it")
+        with opened(running, "mine") as mine:
+            await running.router.publish()
+            assert mine.recv(1) == b""
+
+
+async def test_an_element_whose_time_is_over_loses_what_it_has(running: Running) -> None:
+    """Nobody has to say so."""
+    with standing(listener.echo) as port:
+        running.register(port)
+        element = Element(1, "x", hashed("mine"), (Grant(1001),), 1.0, expires_at=wall() + 2)
+        running.elements = (element,)
+        keeping = asyncio.create_task(running.router.keep())
+        try:
+            await running.router.publish()
+            with opened(running, "mine") as mine:
+                assert await asyncio.to_thread(mine.recv, 1) == b""
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)

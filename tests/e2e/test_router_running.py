@@ -25,6 +25,7 @@ from tests.lab.router import (
     SECRET,
     Router,
     backend,
+    certificate,
     hashed,
     head,
     key,
@@ -201,8 +202,8 @@ def test_a_reload_loses_no_request_and_no_tunnel(short_dir: Path, http_app: Http
         wait_until(lambda: router.get("new3-1001").error == "tunnel-down", what="the new files")
         tunnel.sendall(b"still there")
         assert tunnel.recv(100) == b"still there"
-        assert asyncio.run(router.runtime.kill_element(1)) == 1, "of the old worker"
-        assert tunnel.recv(100) == b""
+        assert asyncio.run(router.runtime.end(lambda call: call.element == 1)) == 1
+        assert tunnel.recv(100) == b"", "of the worker before"
 
 
 def test_a_broken_file_leaves_the_old_router_serving(short_dir: Path, http_app: HttpApp) -> None:
@@ -289,13 +290,7 @@ def test_where_there_is_no_other_lane_nothing_is_sent_twice(short_dir: Path) -> 
 
 
 def test_ssh_and_https_share_a_port(short_dir: Path) -> None:
-    run(
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-subj", f"/CN=*.{DOMAIN}", "-days", "2",
-        "-keyout", str(short_dir / "key.pem"), "-out", str(short_dir / "cert.pem"),
-    )  # fmt: skip
-    pem = short_dir / "both.pem"
-    pem.write_text((short_dir / "cert.pem").read_text() + (short_dir / "key.pem").read_text())
+    pem = certificate(short_dir)
     shared, own = free_port(), free_port()
     with (
         standing(listener.mirror) as mirror,
@@ -344,8 +339,11 @@ def test_plain_ports_are_for_named_networks_only(short_dir: Path) -> None:
         with socket.create_connection(("127.0.1.1", port), 10, ("127.0.0.4", 0)) as connection:
             connection.sendall(b"SELECT 1")
             assert connection.recv(100) == b"SELECT 1"
-            (call,) = asyncio.run(router.runtime.calls())
-            assert (call.element, call.route) == (None, "1001/db")
+            ending = router.runtime.end(
+                lambda call: (call.element, call.route) == (None, "1001/db")
+            )
+            assert asyncio.run(ending) == 1
+            assert connection.recv(100) == b""
         with (
             pytest.raises(OSError, match=r"closed|reset"),
             socket.create_connection(("127.0.1.1", port), 10) as connection,

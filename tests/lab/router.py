@@ -214,6 +214,18 @@ def read_reply(connection: socket.socket) -> Reply:
     return Reply(status, headers, body)
 
 
+def certificate(directory: Path) -> Path:
+    """Make one for every name below the domain; `cert.pem` beside it is without the key."""
+    run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-subj", f"/CN=*.{DOMAIN}", "-days", "2",
+        "-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem"),
+    )  # fmt: skip
+    both = directory / "both.pem"
+    both.write_text((directory / "cert.pem").read_text() + (directory / "key.pem").read_text())
+    return both
+
+
 def _exactly(file: socket.SocketIO, size: int) -> bytes:
     body = bytearray()
     while len(body) < size:

@@ -23,8 +23,6 @@ ROUTES = "routes.map"
 KEYS = "keys.map"
 GRANTS = "grants.map"
 PLAIN = "plain.map"
-CALLS = "calls.map"
-"""The router's own: who has a CONNECT, a WebSocket or a plain port open; begins empty."""
 
 MAPS = (NAMES, ROUTES, KEYS, GRANTS, PLAIN)
 """In the order in which to change them when something is added; the other way round to remove."""
@@ -77,6 +75,11 @@ def key_value(key: Key) -> str:
         ",".join(str(ipaddress.ip_network(network)) for network in key.networks),
     )
     return SEPARATOR.join(fields)
+
+
+def element(value: str) -> int:
+    """Whose key it is, by what `keys.map` says of it."""
+    return int(value.partition(SEPARATOR)[0])
 
 
 def grant(key_hash: str, registration: int, service: str | None) -> str:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _FIELDS = re.compile(r"(\w+)(?:\(\d+\))?=(\S*)")
-_SESSION = re.compile(r"(?P<session>0x[0-9a-f]+): proto=\S+ src=(?P<address>\S+):(?P<port>\d+) ")
+_COUNTS = ("conn_cnt", "conn_cur", "bytes_in_cnt", "bytes_out_cnt")
+_SESSION = re.compile(
+    r"(?P<session>0x[0-9a-f]+): proto=\S+ src=(?P<source>\S+):(?P<port>\d+) fe=\S+"
+    r" be=(?:http|tcp|tls)_.* scb=\[(?P<state>\d+),"
+)
+_SERVER_LEFT = 9
+"""From this state on, HAProxy has nothing to do any more with the server's end of a stream."""
+_CALL = re.compile(
+    r" key=(?P<route>\d+/[^@\s]+)@(?P<element>\d+|-)@(?P<source>[^@\s]+)(?:@(?P<port>\d+))? "
+)
 _WORKER = re.compile(r"(?m)^(\d+)\s+worker\s")
 
 
@@ -28,34 +37,37 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A CONNECT, a WebSocket or a plain connection that lasts.
+    """Requests, CONNECTs, WebSockets or plain connections under way.
 
     Args:
         source: address of the caller.
-        source_port: and its port.
+        port: and its port; None for those of an element with limits, which are known by the
+            address alone.
         element: None on a plain port.
         route: `1001/postgres`.
     """
 
     source: str
-    source_port: int
+    port: int | None
     element: int | None
     route: str
 
+    @property
+    def registration(self) -> int:
+        """Whose service it goes to."""
+        return int(self.route.partition("/")[0])
+
 
 def usages(answer: str) -> dict[str, Usage]:
-    """Read `show table routes`."""
-    found = {}
+    """Read `show table routes`: what all callers of a route used of it."""
+    sums: dict[str, list[int]] = {}
     for line in answer.splitlines():
         fields = dict(_FIELDS.findall(line))
         if "key" in fields and "bytes_out_cnt" in fields:
-            found[fields["key"]] = Usage(
-                int(fields["conn_cnt"]),
-                int(fields["conn_cur"]),
-                int(fields["bytes_in_cnt"]),
-                int(fields["bytes_out_cnt"]),
-            )
-    return found
+            sum_ = sums.setdefault(fields["key"].partition("@")[0], [0] * len(_COUNTS))
+            for index, name in enumerate(_COUNTS):
+                sum_[index] += int(fields[name])
+    return {route: Usage(*sum_) for route, sum_ in sums.items()}
 
 
 def entries(answer: str) -> dict[str, str]:
@@ -70,21 +82,21 @@ def entries(answer: str) -> dict[str, str]:
 
 
 def calls(answer: str) -> Iterator[Call]:
-    """Read `show map calls.map`: also of connections that ended a while ago."""
-    for key, value in entries(answer).items():
-        source, _, port = key.rpartition("@")
-        element, route, *_ = (*value.split("@"), "")
-        if port.isdecimal() and route:
-            yield Call(source, int(port), int(element) if element.isdecimal() else None, route)
+    """Read `show table callers`, or `show table routes`."""
+    for match in _CALL.finditer(answer):
+        port = int(match["port"]) if match["port"] else None
+        element = int(match["element"]) if match["element"] != "-" else None
+        yield Call(match["source"], port, element, match["route"])
 
 
-def sessions(answer: str) -> dict[tuple[str, int], str]:
-    """Read `show sess`: the number of the session of every caller's address and port."""
-    return {
-        (match["address"], int(match["port"])): match["session"]
-        for match in map(_SESSION.match, answer.splitlines())
-        if match
-    }
+def sessions(answer: str) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Read `show sess`: every stream to an application, with its caller's address and port.
+
+    Of what comes by TLS on a shared port, it is the stream that leads from there to the router.
+    """
+    for match in map(_SESSION.match, answer.splitlines()):
+        if match and int(match["state"]) < _SERVER_LEFT:
+            yield match["session"], (match["source"], int(match["port"]))
 
 
 def workers(answer: str) -> tuple[int, ...]:

@@ -65,7 +65,6 @@ def render_entries(
 ) -> dict[str, str]:
     """Return the same, from what stands in every map."""
     files = {name: maps.text(entries[name]) for name in maps.MAPS}
-    files[maps.CALLS] = ""
     ports = {int(port) for port in entries[maps.PLAIN]}
     files[CONFIG] = _config(settings, ports.difference(without))
     files[LUA] = _lua(settings)

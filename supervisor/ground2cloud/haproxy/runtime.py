@@ -8,10 +8,10 @@ What is told here is forgotten with the process: the files of `render` must say 
 starts or reloads. Changes are small and atomic one by one; `replace_map` is atomic as a whole.
 """
 
-import itertools
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ground2cloud.haproxy import maps, reading
+from ground2cloud.haproxy import reading
 from ground2cloud.haproxy.reading import Call, Usage
 from ground2cloud.haproxy.routes import RouterSettings, master_socket
 from ground2cloud.haproxy.wire import RuntimeSocketError, ask, word
@@ -21,6 +21,9 @@ _PAYLOAD = 8000
 
 _AT_ONCE = 100
 """Commands on one line."""
+
+_LOOKS = 40
+_BETWEEN_LOOKS = 0.1  # seconds
 
 _NO_WORKER = "Can't find the target PID"
 _ABSENT = ("entry not found", "key not found")
@@ -91,37 +94,52 @@ class Runtime:
         """Return what went over every route that was used; counted anew after a reload."""
         return reading.usages(await self._ask("show table routes"))
 
-    async def calls(self) -> tuple[Call, ...]:
-        """Return the connections that last, of the present worker and of those before a reload."""
-        found = [await self._sessions(pid) for pid in await self._workers()]
-        return tuple(itertools.chain.from_iterable(found))
+    async def end(self, doomed: Callable[[Call], bool]) -> int:
+        """End every stream that is `doomed`, of the present worker and of those before a reload.
 
-    async def kill_sessions(self, route: str) -> int:
-        """End the lasting connections of a route; answer how many."""
-        return await self._kill(lambda call: call.route == route)
+        Returns how many they were. A worker that can't be asked keeps nobody in another one.
+        """
+        ending = (self._end_in(pid, doomed) for pid in await self._workers())
+        counts = await asyncio.gather(*ending, return_exceptions=True)
+        for trouble in counts:
+            if isinstance(trouble, BaseException):
+                raise trouble
+        return sum(count for count in counts if isinstance(count, int))
 
-    async def kill_element(self, element: int) -> int:
-        """End the lasting connections of an element; answer how many."""
-        return await self._kill(lambda call: call.element == element)
+    async def _end_in(self, pid: int, doomed: Callable[[Call], bool]) -> int:
+        # The number of a stream that ends is the next one's at once: who is there twice, lasts. And
+        # a GET without an answer yet is tried again, on another lane, until all tries are over.
+        before: set[str] = set()
+        ended: set[str] = set()
+        for _ in range(_LOOKS):
+            found = await self._streams(pid, doomed)
+            if not found:
+                return len(ended)
+            await self._shut(pid, sorted(found & before))
+            ended |= found & before
+            before = found
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        raise RuntimeSocketError(f"{len(before)} connections do not end")
 
-    async def _kill(self, doomed: Callable[[Call], bool]) -> int:
-        count = 0
-        for pid in await self._workers():
-            found = [
-                session for call, session in (await self._sessions(pid)).items() if doomed(call)
-            ]
-            for some in _batches(found, _AT_ONCE):
-                commands = "; ".join(f"@!{pid} shutdown session {session}" for session in some)
-                await ask(self._master, commands, self._timeout)
-            count += len(found)
-        return count
+    async def _streams(self, pid: int, doomed: Callable[[Call], bool]) -> set[str]:
+        calls: list[Call] = []
+        for table in ("callers", "routes"):
+            answer = await self._ask_worker(pid, f"show table {table} data.conn_cur gt 0")
+            calls += reading.calls(answer)
+        callers = {(call.source, call.port): doomed(call) for call in calls}
+        if not any(callers.values()):
+            return set()
+        answer = await self._ask_worker(pid, "show sess")
+        return {
+            session
+            for session, (source, port) in reading.sessions(answer)
+            if callers.get((source, port), callers.get((source, None), False))
+        }
 
-    async def _sessions(self, pid: int) -> dict[Call, str]:
-        """Return the connections that last of one worker, with the numbers of their sessions."""
-        calls = reading.calls(await self._ask_worker(pid, f"show map {maps.CALLS}"))
-        sessions = reading.sessions(await self._ask_worker(pid, "show sess"))
-        pairs = ((call, sessions.get((call.source, call.source_port))) for call in calls)
-        return {call: session for call, session in pairs if session is not None}
+    async def _shut(self, pid: int, sessions: Sequence[str]) -> None:
+        for some in _batches(sessions, _AT_ONCE):
+            commands = "; ".join(f"@!{pid} shutdown session {session}" for session in some)
+            await ask(self._master, commands, self._timeout)
 
     async def _workers(self) -> tuple[int, ...]:
         return reading.workers(await ask(self._master, "show proc", self._timeout))

@@ -110,7 +110,7 @@ def test_a_port_belongs_to_one_route() -> None:
 def test_no_key_is_in_any_file_but_its_hash() -> None:
     settings = RouterSettings(runtime_socket=Path("/run/g2c/router.sock"))
     files = render(settings, [DB], [Key(HASH, 7, ((1001, None),))])
-    assert set(files) == {*maps.MAPS, maps.CALLS, "haproxy.cfg", "connect.lua"}
+    assert set(files) == {*maps.MAPS, "haproxy.cfg", "connect.lua"}
     assert HASH not in files["haproxy.cfg"]
     assert "1001/db" not in files["haproxy.cfg"].replace("1001/service", "")
 
@@ -119,5 +119,6 @@ def test_of_a_key_without_limits_the_map_says_the_element_alone() -> None:
     """The router asks nothing more of it."""
     key = Key(HASH, 7, ((1001, None),))
     assert maps.key_value(key) == "7"
+    assert maps.element("7") == maps.element(maps.key_value(replace(key, rate=1))) == 7
     for limit in ({"rate": 1}, {"connections": 1}, {"expires_at": 1.0}, {"networks": ("::/0",)}):
         assert maps.key_value(replace(key, **limit)).startswith("7|")  # type: ignore[arg-type] # the fields of the test

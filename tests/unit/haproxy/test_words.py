@@ -94,16 +94,28 @@ def test_a_good_program_is_known_by_its_version() -> None:
 def test_answers_are_taken_apart_and_nonsense_is_left_out() -> None:
     table = (
         "# table: routes, type: string, size:204800, used:1\n"
-        "0x55: key=1001/web use=0 exp=0 conn_cnt=5 conn_cur=1 bytes_in_cnt=8 bytes_out_cnt=9\n?"
+        "0x55: key=1001/web use=0 exp=0 conn_cnt=5 conn_cur=1 bytes_in_cnt=8 bytes_out_cnt=9\n?\n"
+        "0x5: key=1001/web@7@::1 use=0 exp=0 conn_cnt=1 conn_cur=1 bytes_in_cnt=1 bytes_out_cnt=1\n"
     )
-    assert reading.usages(table) == {"1001/web": reading.Usage(5, 1, 8, 9)}
-    calls = "0x5 2001:db8::1@55 7@1001/web@1@9\n0x6 127.0.0.1@56 -@1001/db@1@10\n0x7 x y\n"
-    assert [*reading.calls(calls)] == [
+    assert reading.usages(table) == {"1001/web": reading.Usage(6, 2, 9, 10)}
+    callers = (
+        "# table: callers, type: string, size:1048576, used:2\n"
+        "0x5: key=1001/web@7@2001:db8::1@55 use=1 exp=999 conn_cur=1\n"
+        "0x6: key=1001/db@-@127.0.0.1@56 use=1 exp=999 conn_cur=1\n0x7: key=1001/x use=0\n"
+        "0x8: key=1001/db@8@127.0.0.2 use=1 exp=0 conn_cur=1\n"
+    )
+    assert [*reading.calls(callers)] == [
         reading.Call("2001:db8::1", 55, 7, "1001/web"),
         reading.Call("127.0.0.1", 56, None, "1001/db"),
+        reading.Call("127.0.0.2", None, 8, "1001/db"),
     ]
-    session = "0x5657: proto=tcpv4 src=127.0.0.1:56 fe=calls be=tcp_1\n0x1: proto=unix src=unix:1 "
-    assert reading.sessions(session)["127.0.0.1", 56] == "0x5657"
+    sessions = (
+        "0x5657: proto=tcpv4 src=127.0.0.1:56 fe=calls be=tcp_1 srv=slot1 scb=[8,1h,fd=18] \n"
+        "0x5658: proto=tcpv4 src=127.0.0.1:57 fe=shared_1 be=ssh_1 srv=sshd scb=[8,1h,fd=19] \n"
+        "0x5659: proto=tcpv4 src=127.0.0.1:58 fe=calls be=http_1 srv=slot1 scb=[10,1h,fd=-1] \n"
+        "0x1: proto=unix src=unix:1 "
+    )
+    assert [*reading.sessions(sessions)] == [("0x5657", ("127.0.0.1", 56))]
     assert reading.workers("#<PID> <type>\n9 master 0\n# workers\n11 worker 0\n12 worker 1\n") == (
         11,
         12,

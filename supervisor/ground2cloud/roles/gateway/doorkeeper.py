@@ -60,10 +60,7 @@ class Doorkeeper:
         self._notes = Notes(audit)
         self._seen: dict[int, Registration] = {}
         self._due: set[int] = set()
-        self._elements: set[int] = set()
         self._ending: dict[int, asyncio.Task[None]] = {}
-        self._to_cut: set[int] = set()
-        self._to_cut_elements: set[int] = set()
         self._asked = 0
         self._done = 0
         self.stuck: set[int] = set()
@@ -77,7 +74,6 @@ class Doorkeeper:
             OSError: the keys can't be written.
         """
         self._take_over()
-        self._to_cut.clear()  # the router is new: nobody is led anywhere yet
         # Also of those of whom the book knows nothing: their lanes outlived what ended them.
         self._due = set(self._lanes.claims.registrations())
         for identity in self._due:
@@ -118,10 +114,6 @@ class Doorkeeper:
             await self._lanes.end_strays()
         await self._keyring.publish()
         await self._router.publish()
-        while self._to_cut:
-            await self._router.end(self._to_cut.pop())
-        while self._to_cut_elements:
-            await self._router.end_element(self._to_cut_elements.pop())
         self._done = max(self._done, mine)
 
     def hear(self, event: object) -> None:
@@ -154,13 +146,11 @@ class Doorkeeper:
         for identity in news:
             if self._keys(identity):
                 claims.unbar(identity)
+                if self._lanes.of(identity):
+                    self._due.add(identity)
             elif not claims.is_barred(identity):
                 claims.bar(identity)
-                self._to_cut.add(identity)
-        self._due |= {each for each in news if each in self._to_cut or self._lanes.of(each)}
-        elements = {each.id for each in self._book.elements if each.revoked_at is None}
-        self._to_cut_elements |= self._elements - elements
-        self._elements = elements
+                self._due.add(identity)
 
     def _keys(self, identity: int) -> frozenset[str]:
         """The fingerprints of a registration's present keys; none if it is gone."""
@@ -197,7 +187,7 @@ class Doorkeeper:
                 del self._ending[identity]
         if not keys:
             self._reports.forget(identity)
-        if doomed or left or identity in self._to_cut | self.stuck:
+        if doomed or left or not keys:
             self._tell_ended(identity, left, monotonic() - begun, gone=not keys)
 
     def _tell_ended(self, identity: int, left: int, took: float, *, gone: bool) -> None:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
+from ground2cloud.core.clock import wall
 from ground2cloud.core.spec import ChildSpec, Limits, Outcome, Prepared, RefusedError, Verdict
 from ground2cloud.core.states import State
 from ground2cloud.haproxy import maps
@@ -27,6 +28,7 @@ from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.rendering.replacing import replace
 from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.endings import Endings
 from ground2cloud.roles.gateway.lanes import Lanes
 from ground2cloud.roles.gateway.ports import why_not
 from ground2cloud.roles.gateway.wanted import Maps, Wanted
@@ -84,7 +86,9 @@ class Router:
         self._draft = directory.with_name(f"{directory.name}.new")
         self._wanted = Wanted(settings.slots, book, lanes)
         self._limits = limits
+        self._book = book
         self._runtime = Runtime(settings)
+        self._endings = Endings(self._runtime)
         self._renew = renew
         self._told = ""
         self._due = asyncio.Event()
@@ -192,7 +196,9 @@ class Router:
     async def keep(self) -> None:
         """Put in force what is due, again and again, until cancelled."""
         while True:
-            await self._due.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._endings.next_look(wall())):
+                    await self._due.wait()
             self._due.clear()
             try:
                 await self.publish()
@@ -219,6 +225,8 @@ class Router:
     async def publish(self) -> None:
         """Put in force what the book and the lanes say now, if the router is up.
 
+        What goes through it for those who are gone has ended then.
+
         Raises:
             RuntimeSocketError: it did not take it, or not all of it.
         """
@@ -229,11 +237,14 @@ class Router:
                 await self._publish()
             except ValueError as error:
                 raise RuntimeSocketError(f"the router can't be told this: {error}") from error
+        await self._endings.enforce()
 
     async def _publish(self) -> None:
         loads = self._loads
         self._wanted.update()
         touched = self._wanted.take_touched()
+        self._endings.note_gone(self._known, self._wanted.maps, touched)
+        self._endings.note_expired(self._book.elements, wall())
         try:
             await self._send(touched)
         except BaseException:
@@ -251,32 +262,10 @@ class Router:
         except RuntimeSocketError:
             return None
 
-    async def end(self, registration: int) -> None:
-        """End the lasting connections to a registration."""
-        try:
-            routes = {call.route for call in await self._runtime.calls()}
-            for route in routes:
-                if route.partition("/")[0] == str(registration):
-                    await self._runtime.kill_sessions(route)
-        except RuntimeSocketError as error:
-            self._note_living(error)
-
-    async def end_element(self, element: int) -> None:
-        """End the lasting connections of an element."""
-        try:
-            await self._runtime.kill_element(element)
-        except RuntimeSocketError as error:
-            self._note_living(error)
-
     def _tell(self, trouble: str) -> None:
         if self._up and trouble != self._told:
             log(_log, logging.WARNING, "router-untold", f"{trouble}; trying again")
         self._told = trouble
-
-    def _note_living(self, error: RuntimeSocketError) -> None:
-        if self._up:
-            text = f"connections that should end may go on: {error.message}"
-            log(_log, logging.ERROR, "router-unended", text)
 
     def _offered(self) -> frozenset[int]:
         """The tunnel ports to be offered as they are, without those that others listen on."""
