@@ -71,20 +71,24 @@ class Reply:
 
 
 class Router:
-    """A router in `directory` (short); use it as a context manager."""
+    """A router in `directory` (short); use it as a context manager.
+
+    It listens at `host`, which may be `::` for IPv6 as well.
+    """
 
     def __init__(
         self,
         directory: Path,
         backends: list[Backend],
         keys: list[Key] | None = None,
+        host: str = "127.0.0.1",
         **settings: Any,  # noqa: ANN401 - whatever RouterSettings takes
     ) -> None:
         self.directory = directory
         self.port = free_port()
         self.settings = RouterSettings(
             runtime_socket=directory / "router.sock",
-            listen=(Endpoint("127.0.0.1", self.port),),
+            listen=(Endpoint(host, self.port),),
             domain=DOMAIN,
             **settings,
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 _FIELDS = re.compile(r"(\w+)(?:\(\d+\))?=(\S*)")
 _COUNTS = ("conn_cnt", "conn_cur", "bytes_in_cnt", "bytes_out_cnt")
 _SESSION = re.compile(
-    r"(?P<session>0x[0-9a-f]+): proto=\S+ src=(?P<source>\S+):(?P<port>\d+) fe=\S+"
+    r"(?P<session>0x[0-9a-f]+): proto=\S+"
+    r" src=(?:::ffff:(?=\d+\.[\d.]+:))?(?P<source>\S+):(?P<port>\d+) fe=\S+"
     r" be=(?:http|tcp|tls)_.* scb=\[(?P<state>\d+),"
 )
 _SERVER_LEFT = 9
@@ -92,6 +93,7 @@ def calls(answer: str) -> Iterator[Call]:
 def sessions(answer: str) -> Iterator[tuple[str, tuple[str, int]]]:
     """Read `show sess`: every stream to an application, with its caller's address and port.
 
+    An IPv4 address is itself, also where it came to an IPv6 socket.
     Of what comes by TLS on a shared port, it is the stream that leads from there to the router.
     """
     for match in map(_SESSION.match, answer.splitlines()):

@@ -116,6 +116,11 @@ def test_answers_are_taken_apart_and_nonsense_is_left_out() -> None:
         "0x1: proto=unix src=unix:1 "
     )
     assert [*reading.sessions(sessions)] == [("0x5657", ("127.0.0.1", 56))]
+    for source in ("2001:db8::1", "::ffff:0:1", "127.0.0.1"):
+        told = sessions.partition("\n")[0].replace("127.0.0.1", source)
+        assert [*reading.sessions(told)] == [("0x5657", (source, 56))]
+    told = sessions.partition("\n")[0].replace("127.0.0.1", "::ffff:127.0.0.1")
+    assert [*reading.sessions(told)] == [("0x5657", ("127.0.0.1", 56))]
     assert reading.workers("#<PID> <type>\n9 master 0\n# workers\n11 worker 0\n12 worker 1\n") == (
         11,
         12,
