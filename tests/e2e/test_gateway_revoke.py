@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -42,16 +43,9 @@ def test_a_router_that_hangs_keeps_no_lane_alive(gateway: GatewayLab, http_app: 
     key = gateway.do("element", "add", "caller", "--grant", str(agent.id))
     with agent.lane({"web": http_app.port}) as lane:
         until(gateway, agent, key, 200)
-        hung = _workers(gateway)
-        for process in hung:
-            process.suspend()
-            wait_until(lambda p=process: p.status() == psutil.STATUS_STOPPED, what="a stop")
-        try:
+        with _hung(gateway):
             told = gateway.cli("revoke", str(agent.id))
             lane.wait(timeout=10)
-        finally:
-            for process in hung:
-                process.resume()
     assert told.returncode == 1
     assert "not in force yet" in told.stderr
     found = acts(gateway, agent)
@@ -60,6 +54,19 @@ def test_a_router_that_hangs_keeps_no_lane_alive(gateway: GatewayLab, http_app: 
     )
     assert (ended - revoked).total_seconds() < 4, "the router that hangs is waited for for 5 s"
     until(gateway, agent, key, 404)
+
+
+def test_a_key_that_the_router_can_not_take_yet_is_shown_all_the_same(
+    gateway: GatewayLab, http_app: HttpApp
+) -> None:
+    """It exists, and would never be shown again."""
+    agent = gateway.register(WEB)
+    with agent.lane({"web": http_app.port}):
+        with _hung(gateway):
+            told = gateway.cli("element", "add", "early", "--grant", str(agent.id))
+        assert told.returncode == 1
+        assert "not in force yet" in told.stderr
+        until(gateway, agent, told.stdout.strip(), 200)
 
 
 def test_a_command_that_finds_no_gateway_is_heard_all_the_same(
@@ -120,9 +127,18 @@ def test_an_answer_that_lasts_ends_with_its_element(gateway: GatewayLab) -> None
                     assert time.monotonic() < ends
 
 
-def _workers(gateway: GatewayLab) -> list[psutil.Process]:
+@contextlib.contextmanager
+def _hung(gateway: GatewayLab) -> Iterator[None]:
+    """Let the router's worker hang for a while."""
     [router] = [child for child in gateway.status().children if child.name == "router"]
     assert router.pid is not None
     workers = descendants(router.pid)
     assert workers
-    return workers
+    for process in workers:
+        process.suspend()
+        wait_until(lambda p=process: p.status() == psutil.STATUS_STOPPED, what="a stop")
+    try:
+        yield
+    finally:
+        for process in workers:
+            process.resume()

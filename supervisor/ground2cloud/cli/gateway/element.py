@@ -69,9 +69,10 @@ def add(
             rate=rate,
         )
         here.note("element-added", element=made.id, name=made.name, grants=list(grants))
-        here.tell()
+        # It exists from now on, also where the gateway can't take it up yet.
         click.echo(key)
-    say(f"element {made.id} ({made.name}): keep its key, it is not shown again", err=True)
+        say(f"element {made.id} ({made.name}): keep its key, it is not shown again", err=True)
+        here.tell()
 
 
 @element.command(name="list")
