@@ -16,9 +16,11 @@ def write_element(connection: Connection, given: Element) -> Element:
     """Keep an element under the next ID.
 
     Raises:
-        RefusedError: name-in-use, key-in-use; unknown-registration, revoked, unknown-service, when
-            a grant leads nowhere.
+        RefusedError: bad-name, name-in-use, key-in-use; unknown-registration, revoked,
+            unknown-service, when a grant leads nowhere.
     """
+    if given.name.isascii() and given.name.isdigit():
+        raise RefusedError("bad-name", "an element's name is more than digits: those are its ID")
     _check_free(connection, given)
     _check_grants(connection, given.grants)
     identity = take_numbers(connection, "element", 1)

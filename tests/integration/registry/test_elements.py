@@ -52,6 +52,7 @@ def test_an_element_is_kept_as_it_was_given(registered: Registry) -> None:
     [
         ({"name": "billing"}, "name-in-use"),
         ({"name": "a\nb"}, "bad-name"),
+        ({"name": "7"}, "bad-name"),
         ({"key_hash": digest("secret")}, "key-in-use"),
         ({"grants": []}, "bad-grant"),
         ({"grants": [Grant(1001), Grant(1003)]}, "unknown-registration"),

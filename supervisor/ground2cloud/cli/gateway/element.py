@@ -1,5 +1,8 @@
 """`ground2cloud gateway element`: keys for callers."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 
@@ -10,6 +13,9 @@ from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.cli.table import Cell, columns
 from ground2cloud.core.clock import iso, wall
 from ground2cloud.errors import Ground2CloudError
+
+if TYPE_CHECKING:
+    from ground2cloud.registry.records import Element
 
 
 @click.group(cls=Group)
@@ -111,7 +117,7 @@ def revoke(settings: Settings, *, which: str) -> None:
     """Revoke an element's key: it is refused from now on, and its connections end."""
     with office(settings) as here:
         living = [each for each in here.registry.elements() if each.revoked_at is None]
-        found = next((each for each in living if which in {str(each.id), each.name}), None)
+        found = find(which, living)
         if found is None:
             raise Ground2CloudError(
                 f"no element {which} has a key", "ground2cloud gateway element list shows them"
@@ -120,6 +126,12 @@ def revoke(settings: Settings, *, which: str) -> None:
         here.note("element-revoked", element=found.id, name=found.name)
         here.tell()
     say(f"the key of element {found.id} ({found.name}) is revoked")
+
+
+def find(which: str, elements: Sequence["Element"]) -> "Element | None":
+    """Return the element with this ID, else the one with this name."""
+    by_id = (each for each in elements if str(each.id) == which)
+    return next(by_id, None) or next((each for each in elements if each.name == which), None)
 
 
 def _grant(text: str) -> tuple[int, str | None]:
