@@ -11,6 +11,7 @@ from ground2cloud.cli.gateway.spans import Span
 from ground2cloud.cli.group import Group
 from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.cli.table import Cell, columns
+from ground2cloud.cli.words import count
 from ground2cloud.core.clock import iso, wall
 from ground2cloud.errors import Ground2CloudError
 
@@ -93,19 +94,7 @@ def list_(settings: Settings, *, as_json: bool) -> None:
         shown = [_public(msgspec.to_builtins(each)) for each in found]
         click.echo(msgspec.json.format(msgspec.json.encode({"elements": shown}), indent=2))
         return
-    titles = [Cell(title) for title in ("ELEMENT", "NAME", "STATE", "OPENS", "FROM", "EXPIRES")]
-    rows = [titles]
-    for each in found:
-        expired = each.expires_at is not None and each.expires_at <= now
-        state = "revoked" if each.revoked_at else "expired" if expired else "good"
-        opens = ", ".join(
-            f"{grant.registration}/{grant.service}" if grant.service else str(grant.registration)
-            for grant in each.grants
-        )
-        until = iso(each.expires_at) if each.expires_at is not None else "never"
-        texts = (str(each.id), each.name, state, opens, ", ".join(each.networks) or "any", until)
-        rows.append([Cell(text) for text in texts])
-    for line in columns(rows):
+    for line in element_lines(found, now):
         click.echo(line)
 
 
@@ -126,6 +115,26 @@ def revoke(settings: Settings, *, which: str) -> None:
         here.note("element-revoked", element=found.id, name=found.name)
         here.tell()
     say(f"the key of element {found.id} ({found.name}) is revoked")
+
+
+def element_lines(elements: Sequence["Element"], now: float) -> list[str]:
+    """Set elements as a table."""
+    titles = ("ELEMENT", "NAME", "STATE", "OPENS", "FROM", "LIMITS", "EXPIRES")
+    rows = [[Cell(title) for title in titles]]
+    for each in elements:
+        expired = each.expires_at is not None and each.expires_at <= now
+        state = "revoked" if each.revoked_at else "expired" if expired else "good"
+        opens = ", ".join(
+            f"{grant.registration}/{grant.service}" if grant.service else str(grant.registration)
+            for grant in each.grants
+        )
+        limits = [count(each.connections, "connection")] if each.connections else []
+        limits += [f"{each.rate}/s"] if each.rate else []
+        until = iso(each.expires_at) if each.expires_at is not None else "never"
+        source = ", ".join(each.networks) or "any"
+        texts = (str(each.id), each.name, state, opens, source, ", ".join(limits) or "none", until)
+        rows.append([Cell(text) for text in texts])
+    return columns(rows)
 
 
 def find(which: str, elements: Sequence["Element"]) -> "Element | None":
