@@ -141,4 +141,5 @@ def _hung(gateway: GatewayLab) -> Iterator[None]:
         yield
     finally:
         for process in workers:
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it was ended for that
+                process.resume()

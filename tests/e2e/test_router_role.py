@@ -1,6 +1,7 @@
 """The router as the gateway keeps it: a real HAProxy under the real supervisor."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from ground2cloud.roles.gateway.routing import NAME, Router
 from tests.lab import listener
 from tests.lab.listener import standing
 from tests.lab.ports import free_port
+from tests.lab.processes import descendants
 from tests.lab.registering import make_key
 from tests.lab.router import hashed, head, read_head
 from tests.lab.waiting import eventually
@@ -37,7 +39,9 @@ class Running:
         candidate: the configuration that `haproxy -c` looks at, before it is put in place.
     """
 
-    def __init__(self, program: HaproxyProgram, settings: RouterSettings, directory: Path) -> None:
+    def __init__(
+        self, program: HaproxyProgram, settings: RouterSettings, directory: Path, limits: Limits
+    ) -> None:
         self.registrations: dict[int, Registration] = {}
         self.elements: tuple[Element, ...] = ()
         self.up: frozenset[tuple[str, int]] = frozenset()
@@ -49,7 +53,7 @@ class Running:
             directory,
             book=self,  # type: ignore[arg-type] # as much of it as is asked for
             lanes=self,  # type: ignore[arg-type] # the same
-            limits=Limits(),
+            limits=limits,
             renew=self._renew,
         )
         self.runtime = Runtime(settings)
@@ -76,6 +80,12 @@ def is_open(port: int) -> bool:
 
 @pytest.fixture
 async def running(short_dir: Path) -> AsyncIterator[Running]:
+    async with started(short_dir, Limits()) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def started(short_dir: Path, limits: Limits) -> AsyncIterator[Running]:
     program = await find_haproxy()
     assert isinstance(program, HaproxyProgram), program
     settings = RouterSettings(
@@ -85,7 +95,7 @@ async def running(short_dir: Path) -> AsyncIterator[Running]:
     )
     directory = short_dir / "router"
     directory.mkdir(0o700)
-    running = Running(program, settings, directory)
+    running = Running(program, settings, directory, limits)
     running.supervisor.start(running.router.spec())
     try:
         await eventually(lambda: running.supervisor.is_ready(NAME), what=f"up: {running.said}")
@@ -178,6 +188,23 @@ def opened(running: Running, secret: str) -> socket.socket:
     connection.sendall(lines.encode())
     assert read_head(connection)[0] == 200
     return connection
+
+
+async def test_a_router_that_hangs_is_started_anew(short_dir: Path) -> None:
+    """Its master lives, its port is open, and nobody is served."""
+    async with started(short_dir, Limits(dead_after=1.5)) as running:
+        run = running.supervisor.run_of(NAME)
+        assert run is not None
+        assert run.pid is not None
+        for process in descendants(run.pid):
+            process.suspend()
+        await eventually(
+            lambda: running.supervisor.child(NAME).restarts, what="a restart", timeout=60
+        )
+        verdict = running.supervisor.child(NAME).verdict
+        assert verdict is not None
+        assert verdict.reason == "not-answering"
+        await eventually(lambda: running.supervisor.is_ready(NAME), what="up again")
 
 
 async def test_who_is_let_in_by_files_older_than_the_revocation_is_ended(running: Running) -> None:

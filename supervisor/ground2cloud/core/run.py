@@ -34,6 +34,9 @@ CHECK_TIMEOUT = 15.0
 LAST_WORDS = 1.0
 """Seconds to wait for the end of stderr after the exit: a descendant may hold the pipe open."""
 
+MOST_UNANSWERED = 3
+"""Questions in a row that a child may leave without an answer."""
+
 HEARD_WITHIN = (1.0, 2.0, 4.0, 8.0)
 """Seconds to wait for a child's word that it heard its reload signal, before it is sent again."""
 
@@ -256,6 +259,7 @@ class Run:
         limits = self._spec.limits
         interval = heartbeat or limits.dead_after / 3
         stopped_since: float | None = None
+        unanswered = 0
         while True:
             doubted = self._doubt.is_set()
             self._doubt.clear()
@@ -270,6 +274,10 @@ class Run:
             silence = self.heartbeat.silent_for(monotonic())
             if silence >= (limits.probe_timeout * 0.9 if doubted else limits.dead_after):
                 self._on_dead(_dead(f"no answer to a heartbeat for {silence:.1f} s"))
+            if self._spec.answers is not None:
+                unanswered = 0 if await self._spec.answers() else unanswered + 1
+                if unanswered >= MOST_UNANSWERED:
+                    self._on_dead(_dead(f"it gave no answer {unanswered} times", "not-answering"))
             stopped_since = _stopped_since(process.pid, stopped_since)
             if stopped_since is not None and monotonic() - stopped_since >= limits.dead_after:
                 self._on_dead(_dead("its process is stopped (SIGSTOP)"))
@@ -298,8 +306,8 @@ def _refusal(
     return RefusedError(Verdict(outcome, reason, message, evidence=words))
 
 
-def _dead(message: str) -> Verdict:
-    return Verdict(Outcome.TRANSIENT, "link-dead", message)
+def _dead(message: str, reason: str = "link-dead") -> Verdict:
+    return Verdict(Outcome.TRANSIENT, reason, message)
 
 
 def _stopped_since(pid: int, since: float | None) -> float | None:

@@ -95,7 +95,8 @@ class Limits:
         stop_timeout: grace between the polite and the hard end.
         blocked_retry: how slowly a blocked child is tried all the same, since a mistake on the
             other side gets mended without this machine hearing of it.
-        dead_after: an echoing child whose heartbeat is not answered for so long is dead.
+        dead_after: an echoing child whose heartbeat is not answered for so long is dead. One that
+            is asked whether it does its work is asked three times in it.
         probe_timeout: the same, when there is a reason to doubt the link.
     """
 
@@ -124,6 +125,8 @@ class ChildSpec:
             can't.
         reloads: how often it has said that it heard that signal, counted by `observe`'s listener;
             the signal is repeated until it says so. None where it says nothing.
+        answers: asks the living process whether it does its work, within a time of its own; None
+            where it can't be asked.
     """
 
     name: str
@@ -134,3 +137,4 @@ class ChildSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     reload_signal: int | None = None
     reloads: Callable[[], int] | None = None
+    answers: Callable[[], Awaitable[bool]] | None = None

@@ -1,7 +1,7 @@
 """Children for tests of the core: tiny Python scripts, run for real."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from ground2cloud.core.backoff import BackoffPolicy
@@ -50,6 +50,7 @@ def spec(
     check: str | None = None,
     heartbeat: float | None = None,
     program: str = sys.executable,
+    answers: Callable[[], Awaitable[bool]] | None = None,
 ) -> ChildSpec:
     async def prepared() -> Prepared:
         return Prepared(
@@ -59,7 +60,9 @@ def spec(
             heartbeat=heartbeat,
         )
 
-    return ChildSpec(name=name, prepare=prepared, observe=FakeObserver, limits=limits)
+    return ChildSpec(
+        name=name, prepare=prepared, observe=FakeObserver, limits=limits, answers=answers
+    )
 
 
 @dataclass

@@ -164,6 +164,18 @@ async def test_a_frozen_child_is_replaced(watched: Watched, heartbeat: float | N
     assert "link-dead" in watched.reasons
 
 
+async def test_a_child_that_does_not_answer_three_times_is_replaced(watched: Watched) -> None:
+    answers = iter([False, False, True, True, False, False, False])
+
+    async def ask() -> bool:
+        return next(answers, True)
+
+    watched.supervisor.start(spec(FOREVER, answers=ask))
+    await until(watched, "ready", 2)
+    assert watched.reasons[-1] == "not-answering"
+    assert next(answers, None) is None, "twice is not enough"
+
+
 async def test_waking_up_finds_a_dead_link_sooner_than_the_heartbeat_would(
     watched: Watched,
 ) -> None:

@@ -119,6 +119,7 @@ class Router:
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
             reloads=lambda: self._reloads,
+            answers=self._runtime.alive,
         )
 
     async def prepare(self) -> Prepared:
