@@ -192,6 +192,9 @@ class Client:
                 f"what answers at {self._where} is not the gateway: {error.verify_message}",
                 "someone is in between, or the gateway has a new name or CA: ask its operator",
             ) from None
+        except wire.NoConnectionError:
+            message = f"no answer at all from the gateway at {self._where}"
+            raise SilentError(message, self._reach) from None
         except TimeoutError:
             raise SilentError(
                 f"the gateway at {self._where} gives no answer within {self._timeout:g} s",

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 
 from ground2cloud.backchannel.calls import BODY_LIMIT
 
+CONNECT = 4.0
+"""Seconds for a connection to one address: the system asks at once, after 1 s and after 3 s.
+
+However busy a gateway is, its kernel answers: one that does not is away, or kept away from us.
+"""
+
 _LEAST = 0.001  # seconds; 0 would mean not to wait at all
 _HEAD_LIMIT = 64 * 1024  # status line and headers; an honest head has 400 bytes
 
@@ -28,6 +34,10 @@ class Reply:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
+
+
+class NoConnectionError(TimeoutError):
+    """Nobody answered, not even to refuse."""
 
 
 def trust(authority: str) -> ssl.SSLContext:
@@ -66,7 +76,8 @@ def exchange(
         now: a monotonic clock.
 
     Raises:
-        TimeoutError: not over by then.
+        NoConnectionError: no address answered at all.
+        TimeoutError: not over by the deadline.
         OSError: no connection, no TLS (`ssl.SSLError`), or cut off.
         http.client.HTTPException: not HTTP, or too large.
     """
@@ -92,11 +103,13 @@ def _connect(address: tuple[str, int], deadline: float, now: Callable[[], float]
     Each gets its share of the time that is left: an IPv6 that leads nowhere must not use it up.
     """
     found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
-    failed: OSError = TimeoutError()
+    failed: OSError = NoConnectionError()
     for place, (*_, where) in enumerate(found):
-        share = _left(deadline, now) / (len(found) - place + 1)
+        share = min(CONNECT, _left(deadline, now) / (len(found) - place + 1))
         try:
             plain = socket.create_connection((str(where[0]), int(where[1])), timeout=share)
+        except TimeoutError:
+            failed = NoConnectionError()
         except OSError as error:
             failed = error
         else:

@@ -13,11 +13,13 @@ from ground2cloud.backchannel.client import Client
 from ground2cloud.backchannel.errors import (
     NotUnderstoodError,
     RefusedError,
+    SilentError,
     Slug,
     UnreachableError,
 )
 from ground2cloud.backchannel.tls import Certificates
 from ground2cloud.config.model import Kind
+from tests.lab.blocked import blocked
 from tests.lab.fake_desk import HOST_CA, JOIN, request
 from tests.lab.liar import Speaker, client_of, http, lying, saying
 from tests.lab.ports import free_port
@@ -274,3 +276,11 @@ def test_no_gateway_is_unreachable(real: Certificates) -> None:
         client_of(free_port(), real).unregister()
     with pytest.raises(UnreachableError):
         Client("a..b", 1, pin=real.pin, authority=real.authority).unregister()
+
+
+def test_where_nothing_answers_at_all_nobody_waits_long(real: Certificates) -> None:
+    """A network that drops every packet is no gateway that is busy."""
+    start = time.monotonic()
+    with blocked("dropped") as port, pytest.raises(SilentError, match="no answer at all"):
+        client_of(port, real, timeout=80).unregister()
+    assert time.monotonic() - start < 30
