@@ -173,7 +173,7 @@ def text_of(content: Identity | Joining) -> str:
 
 
 def _read(path: Path, kind: type[T]) -> T | None:
-    if not path.is_symlink() and not path.exists():
+    if _is_missing(path):
         return None
     name = source.display_name(path)
     raw = source.parse(source.read(path), name)
@@ -181,6 +181,17 @@ def _read(path: Path, kind: type[T]) -> T | None:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise source.fault(name, "", f"is damaged: {escape(str(error))}", _MEND) from None
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether nothing is there; where one may not even look, reading it tells why not."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _fault(identity: Identity) -> str | None:

@@ -20,6 +20,7 @@ DOT_LIMIT = 200
 _NAME_LIMIT = 100
 _MESSAGE_LIMIT = 160  # the parser quotes keys, however long
 _PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
+_OTHER_ACCOUNT = "run this as the account whose file it is, or with sudo"
 _WITHOUT_FILE = "ground2cloud init writes a sample; --config names another file"
 
 
@@ -55,7 +56,8 @@ def _read_bytes(path: Path, name: str) -> bytes:
         raise fault(name, "", f"there is no file {escape(str(path))}", _WITHOUT_FILE) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise fault(name, "", f"can't be read: {reason}") from None
+        hint = _OTHER_ACCOUNT if isinstance(error, PermissionError) else ""
+        raise fault(name, "", f"can't be read: {reason}", hint) from None
     except ValueError:  # a NUL in the path
         raise fault(name, "", "this is no path") from None
     if len(content) > SIZE_LIMIT:

@@ -98,6 +98,7 @@ class Store:
         """
         with _told(self._joining):
             write_atomic(self._joining, text_of(joining))
+            give_to_owner(self._joining)
 
     def joined(self) -> None:
         """Forget what was asked for: it is answered."""
@@ -144,6 +145,7 @@ class Store:
                 raise Ground2CloudError(
                     "another command changes this registration just now", "wait until it is done"
                 ) from None
+            give_to_owner(self.state / "registration.lock")
         try:
             yield
         finally:
