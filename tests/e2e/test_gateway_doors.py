@@ -99,6 +99,10 @@ def test_https_with_a_given_certificate_and_with_the_one_that_follows_it(
             certificate.write_text("-----BEGIN NOTHING-----\n")
             wait_until(lambda: "keeps the certificate" in gateway.log_text(), what="it is told")
             assert shown(port) in good
+            [told] = gateway.status().problems
+            assert "keeps the certificate" in told
+            certificate.write_text(good)
+            wait_until(lambda: not gateway.status().problems, what="it is good again")
         assert all(child.restarts == 0 for child in gateway.status().children)
 
 

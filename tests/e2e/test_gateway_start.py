@@ -30,6 +30,7 @@ from tests.lab.waiting import wait_until
 pytestmark = pytest.mark.timeout(180)
 
 WEB = ("web", Kind.HTTP)
+Tables = dict[str, Any]
 
 
 @pytest.fixture
@@ -314,11 +315,40 @@ def test_a_restart_keeps_the_lanes_and_the_process(gateway: GatewayLab, http_app
         (lambda tables: tables["ssh"].update(port=70_000), "ssh.port"),
         (lambda tables: tables["paths"].update(run=tables["paths"]["run"] + "2"), "directories"),
         (lambda tables: tables["gateway"].update(user="bin"), "account"),
+        (lambda tables: tables["ssh"].update(program="/nonexistent"), "no program '/nonexistent'"),
+        (lambda tables: tables["router"].update(program="/nonexistent"), "no program"),
+        (lambda tables: tables["router"].update(certificate="gateway.log"), "gateway.log"),
+        (lambda tables: tables["router"].update(certificate="none.pem"), "none.pem"),
+        (lambda tables: tables.update(registry={"url": "sqlite:////dev/null/none"}), "/dev/null"),
     ],
 )
 def test_a_restart_that_could_not_be_is_refused(
-    gateway: GatewayLab, edit: Callable[[dict[str, Any]], None], why: str
+    gateway: GatewayLab, edit: Callable[[Tables], None], why: str
 ) -> None:
+    is_refused(gateway, edit, why)
+
+
+def test_a_restart_to_a_port_that_is_taken_is_refused(gateway: GatewayLab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        is_refused(gateway, lambda tables: tables["ssh"].update(port=port), "taken by another")
+
+
+def test_a_restart_keeps_what_was_changed_meanwhile(gateway: GatewayLab) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    other = gateway.directory / "other.log"
+    text = gateway.config.read_text("utf-8")
+    gateway.config.write_text(text.replace("gateway.log", other.name), "utf-8")
+    wait_until(lambda: gateway.status().log == str(other), what="the other log")
+    told = gateway.cli("restart")
+    assert told.returncode == 0, told.stderr
+    assert gateway.status().log == str(other)
+    gateway.stop()
+
+
+def is_refused(gateway: GatewayLab, edit: Callable[[Tables], None], why: str) -> None:
+    """Edit the file of a gateway and have it begin anew: it must not, and go on as it was."""
     gateway.start()
     before = gateway.wait_ready()
     tables = tomllib.loads(gateway.config.read_text("utf-8"))

@@ -282,7 +282,8 @@ class Gateway:
 
         Refused where the next run would fail, or not find the lanes that it is to keep.
         """
-        if refusal := anew.refusal(self._path, self._config, self._places):
+        present = self._live.config
+        if refusal := await anew.refusal(self._path, self._config, self._places, present):
             return refusal
         self.begins_anew = True
         self._stopping.set()

@@ -77,7 +77,8 @@ class LiveConfiguration:
     Attributes:
         config: in force now.
         places: where things are now.
-        problems: of the file, as it was when it was last read; and what of it waits for a start.
+        problems: of the file and of the certificate, as they were when they were last read; and
+            what of the file waits for a start.
 
     Args:
         path: the file.
@@ -102,12 +103,14 @@ class LiveConfiguration:
         self._parts = parts
         self._bad: tuple[str, ...] = ()
         self._late: tuple[str, ...] = ()
+        self._certificate = ""
         self._changing = asyncio.Lock()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the file, and what of it waits for the next start."""
-        return (*self._bad, *(_late(key) for key in self._late))
+        certificate = (self._certificate,) if self._certificate else ()
+        return (*self._bad, *certificate, *(_late(key) for key in self._late))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -140,11 +143,12 @@ class LiveConfiguration:
         async with self._changing:
             verdict = await self._parts.router.reload()
         if verdict is None:
+            self._certificate = ""
             text = "the router's certificate has changed, and is in use"
             log(_log, logging.INFO, "certificate-changed", text)
         else:
-            text = f"the router keeps the certificate it had: {verdict.message}"
-            log(_log, logging.ERROR, "certificate-bad", text, said=verdict.evidence or None)
+            self._certificate = f"the router keeps the certificate it had: {_words(verdict)}"
+            log(_log, logging.ERROR, "certificate-bad", self._certificate)
 
     async def _put(self, config: GatewayConfig) -> None:
         """Put a configuration in force.
@@ -247,15 +251,13 @@ class LiveConfiguration:
         ]
 
     def _require(self, verdict: Verdict | None, table: str) -> None:
-        if verdict is None:
-            return
-        said = f" ({verdict.evidence.splitlines()[0]})" if verdict.evidence else ""
-        raise _RefusedError([f"{self._path.name}: {table}: {verdict.message}{said}"])
+        if verdict is not None:
+            raise _RefusedError([f"{self._path.name}: {table}: {_words(verdict)}"])
 
     def _accept(self, changes: GatewayChanges) -> None:
         if self._bad:
             log(_log, logging.INFO, "config-good", f"{self._path.name} is good again")
-        self._bad = ()
+        self._bad, self._certificate = (), ""  # the router has loaded it, or none
         for key in changes.at_start:
             if key not in self._late:
                 log(_log, logging.WARNING, "restart-needed", _late(key))
@@ -275,6 +277,11 @@ class LiveConfiguration:
 
 
 _NOT_LISTENING = Verdict(Outcome.TRANSIENT, "sshd-not-listening", "sshd does not listen by it")
+
+
+def _words(verdict: Verdict) -> str:
+    said = f" ({verdict.evidence.splitlines()[0]})" if verdict.evidence else ""
+    return f"{verdict.message}{said}"
 
 
 def _late(key: str) -> str:
