@@ -283,6 +283,14 @@ def test_what_was_answered_outlives_a_kill_and_lanes_go_on(
     gateway.stop()
 
 
+def held_back(pid: int | None) -> bool:
+    """Whether a process has one of the signals blocked that stop and reload it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [blocked] = [int(line.split()[1], 16) for line in status.splitlines() if "SigBlk" in line]
+    wanted = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    return any(blocked >> (number - 1) & 1 for number in wanted)
+
+
 def test_a_restart_keeps_the_lanes_and_the_process(gateway: GatewayLab, http_app: HttpApp) -> None:
     gateway.start()
     before = gateway.wait_ready()
@@ -300,6 +308,9 @@ def test_a_restart_keeps_the_lanes_and_the_process(gateway: GatewayLab, http_app
         after = gateway.status()
         assert (after.pid, gateway.exit_code) == (before.pid, None)
         assert after.started_at > before.started_at
+        for child in after.children:
+            # sshd itself blocks them for a moment now and then.
+            wait_until(lambda pid=child.pid: not held_back(pid), what=f"{child.name} hears signals")
         view = gateway.agent(agent.id)
         assert (view.state, len(view.lanes)) == ("active", 1)
         assert agent.client.claim("127.0.0.1").holder == "ended"
@@ -375,6 +386,44 @@ def test_a_stop_in_the_middle_of_a_restart_is_a_stop(
         gateway.stop()
         lane.wait(timeout=5)
     assert gateway.exit_code == 0
+
+
+WAITING = """
+import os, time
+here = os.environ["WAITS_HERE"]
+if not os.path.exists(here + "/go"):
+    open(here + "/waits", "w").close()
+    while not os.path.exists(here + "/go"):
+        time.sleep(0.02)
+"""
+"""Run by Python before the program: it waits until it is let go."""
+
+
+class Waiting(GatewayLab):
+    """Begins each of its runs only when the file `go` is in its directory."""
+
+    def _environment(self) -> dict[str, str]:
+        (self.directory / "sitecustomize.py").write_text(WAITING)
+        here = str(self.directory)
+        return {**super()._environment(), "PYTHONPATH": here, "WAITS_HERE": here}
+
+
+def test_a_stop_before_the_next_run_hears_of_signals_is_a_stop(
+    short_dir: Path, http_app: HttpApp
+) -> None:
+    go = short_dir / "go"
+    go.touch()
+    with Waiting(short_dir) as gateway:
+        agent = gateway.register(WEB)
+        with agent.lane({"web": http_app.port}) as lane:
+            wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
+            go.unlink()
+            assert GatewayClient.from_run_dir(short_dir / "run").restart().ok
+            wait_until((short_dir / "waits").exists, what="the next run begins")
+            os.kill(gateway.pid, signal.SIGTERM)
+            go.touch()
+            lane.wait(timeout=20)
+        wait_until(lambda: gateway.exit_code == 0, what="its end")
 
 
 def test_a_restart_that_fails_is_told_and_a_start_finds_the_lanes(

@@ -160,6 +160,7 @@ class Gateway:
             await self._supervisor.stop(SSHD)
             await self._lanes.end_strays(over=True)
             await self._supervisor.close()  # the router last: it is what callers miss
+            await signals.hold()  # a stop from here on is one of the next run
         if self.begins_anew:  # still: whoever says stop meanwhile means it
             return
         # At the same time: sshd's last words are waited for, and its sessions have the pipe.

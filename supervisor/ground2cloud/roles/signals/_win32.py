@@ -29,6 +29,10 @@ _kernel32.SetConsoleCtrlHandler.argtypes = (_Handler, wintypes.BOOL)
 _handlers: list[object] = []  # Windows has them for good
 
 
+async def hold() -> None:
+    """Do nothing: no program takes over the process of another."""
+
+
 def listen(stop: Callable[[], None], reload: Callable[[], None]) -> None:
     """Call `stop` on the running loop when Ctrl-C or Ctrl-Break comes; `reload` has no signal."""
     del reload
