@@ -194,7 +194,7 @@ class GatewayDesk:
             message = f"a port of slot {slot} is held by {_holder(claim)}"
             raise RefusedError(Slug.CONFLICT, message, "the gateway's operator has to end it")
         begun = monotonic()
-        admission = await self._lanes.turn(mine.id, load=system.load(), crowd=caller.crowd)
+        admission = await self._lanes.turn(mine.id, slot, load=system.load(), crowd=caller.crowd)
         holder = {Claimed.ENDED: "ended", Claimed.SPARED: "kept"}.get(claim.outcome, "none")
         return messages.ClaimAnswer(
             holder=holder,  # type: ignore[arg-type] # one of the three
@@ -202,7 +202,7 @@ class GatewayDesk:
             again=admission.again,
             # Its services may be others by now, and its lane may have come without this answer.
             probe=None
-            if self._lanes.came_since(mine.id, begun)
+            if self._lanes.came_since(mine.id, slot, begun)
             else self._reports.paths.expect(self._mine(caller), slot),
         )
 

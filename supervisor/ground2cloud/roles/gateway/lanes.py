@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from ground2cloud.core.clock import monotonic
 from ground2cloud.logs.fields import log
 from ground2cloud.openssh.sshd.authorized import KeyGrant
-from ground2cloud.openssh.sshd.claims import Claim, Claims
+from ground2cloud.openssh.sshd.claims import Claim, Claimed, Claims
 from ground2cloud.openssh.sshd.pacing import Admission, Pacing
 from ground2cloud.openssh.sshd.process import listening as ports_of
 from ground2cloud.openssh.sshd.sessions import Session, Sessions
@@ -75,7 +75,6 @@ class Lanes:
         self._on_login = on_login
         self._poked = asyncio.Event()
         self._quick_until = 0.0
-        self._came: dict[int, float] = {}
         self._watching = True
         self._closing = False
 
@@ -97,7 +96,6 @@ class Lanes:
             return error
         if session is not None:
             self.pacing.arrived(session.registration, now)
-            self._came[session.registration] = now
             self._on_login(session)
         self.poke(now)
         return None
@@ -122,29 +120,33 @@ class Lanes:
     ) -> Claim:
         """End the stale holder of a slot."""
         answer = await self.claims.claim(registration, slot, ports, older_than=older_than)
+        if answer.outcome is Claimed.ENDED:
+            self.look()  # what comes up there from now on is another lane
         self.poke(monotonic())
         return answer
 
-    async def turn(self, registration: int, *, load: float, crowd: int) -> Admission:
-        """Wait until a registration may dial, `HOLD` seconds at most; answer what came of it.
+    async def turn(self, registration: int, slot: str, *, load: float, crowd: int) -> Admission:
+        """Wait until a lane may be dialled, `HOLD` seconds at most; answer what came of it.
 
-        An answer that comes late costs nothing; a claim that is made again costs 6 ms. Who has
-        logged in meanwhile waits for no answer any more, and needs no place.
+        An answer that comes late costs nothing; a claim that is made again costs 6 ms. A lane that
+        has come meanwhile waits for no answer any more, and needs no place.
         """
         begun = monotonic()
         deadline = begun + HOLD
         while True:
             now = monotonic()
-            if self.came_since(registration, begun):
+            if self.came_since(registration, slot, begun):
                 return Admission(0.0)
             admission = self.pacing.ask(registration, now, load=load, crowd=crowd)
             if not admission.again or now >= deadline or crowd > HELD or self._closing:
                 return admission
             await asyncio.sleep(_LOOK_FOR_PLACE)
 
-    def came_since(self, registration: int, moment: float) -> bool:
-        """Whether a lane of a registration has logged in since a moment."""
-        return self._came.get(registration, moment - 1.0) > moment
+    def came_since(self, registration: int, slot: str, moment: float) -> bool:
+        """Whether the lane of a slot has come up since a moment."""
+        grant = self._granted.get(registration)
+        ports = grant.ports if grant is not None else ()
+        return any(self.since.get((slot, port), moment) > moment for port in ports)
 
     def close(self) -> None:
         """Keep nobody waiting any more."""
