@@ -288,6 +288,21 @@ def test_a_key_is_rotated_without_a_way_back(gateway: GatewayLab, http_app: Http
         assert lane.wait(timeout=10) == 255
 
 
+def test_a_key_that_was_proposed_can_be_taken_back(gateway: GatewayLab, http_app: HttpApp) -> None:
+    agent = gateway.register(WEB)
+    new = agent.new_key("next")
+    with agent.lane({"web": http_app.port}) as old:
+        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
+        assert agent.client.propose_key(public(new)).state == "proposed"
+        assert agent.client.propose_key(public(agent.key)).state == "proven"
+        assert not gateway.agent(agent.id).rotating
+        assert f'"act":"key-withdrawn","registration":{agent.id}' in gateway.audit()
+        with agent.lane({"web": http_app.port}, slot="127.0.0.2", key=new) as lane:
+            assert lane.wait(timeout=15) == 255
+        assert agent.client.propose_key(public(agent.key)).state == "proven", "as often as it likes"
+        assert old.poll() is None
+
+
 def test_what_an_agent_tells_is_shown(gateway: GatewayLab, http_app: HttpApp) -> None:
     agent = gateway.register(WEB)
     lane = LaneReport(slot="127.0.0.1", state="ready", round_trip=0.012)

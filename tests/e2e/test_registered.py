@@ -328,6 +328,7 @@ def test_a_key_that_the_gateway_does_not_let_in_is_given_up(
     assert "the present key stays" in done.stderr
     assert identity(agent) == before
     assert len(list((agent.config.parent / "state").glob("id_ed25519*"))) == 2
+    assert len(gateway.members[1001].keys) == 1, "the gateway has been told"
 
 
 def test_a_rotation_that_is_cut_off_after_the_proof_leaves_a_lane_that_gets_in(

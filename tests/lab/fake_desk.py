@@ -122,6 +122,7 @@ class FakeDesk:
         await self._note((caller, request))
         old = self.keys[caller.registration][0]
         if request.key == old:
+            self.keys[caller.registration] = [old]
             return messages.KeyAnswer(state="proven")
         self.keys[caller.registration] = [old, request.key]
         self.written.append("propose-key")

@@ -213,8 +213,8 @@ class SmallGateway:
     async def propose_key(self, caller: Caller, request: messages.KeyRequest) -> messages.KeyAnswer:
         """Let it in besides the other one, and then alone."""
         member = self.members[caller.registration]
-        if request.key not in member.keys:
-            member.keys = [member.keys[0], request.key]
+        if request.key != member.keys[-1]:
+            member.keys = list(dict.fromkeys([member.keys[0], request.key]))
             self.write_keys()
         self._look_for_proof(caller.registration)
         return messages.KeyAnswer(state="proven" if member.keys[0] == request.key else "proposed")

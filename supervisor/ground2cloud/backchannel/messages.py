@@ -298,7 +298,7 @@ class ProbeAnswer(Message, frozen=True, kw_only=True):
 
 
 class KeyRequest(Message, frozen=True, kw_only=True):
-    """The key that shall replace the present one."""
+    """The key that shall replace the present one; the present one itself takes that back."""
 
     key: PublicKey
 
@@ -388,7 +388,10 @@ class Desk(Protocol):
         ...
 
     async def propose_key(self, caller: Caller, request: KeyRequest) -> KeyAnswer:
-        """Let a second key log in; the first ends when the second has carried a lane."""
+        """Let a second key log in; the first ends when the second has carried a lane.
+
+        The first one itself takes the second back.
+        """
         ...
 
     async def unregister(self, caller: Caller) -> Unregistered:

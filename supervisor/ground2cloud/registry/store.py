@@ -218,7 +218,7 @@ class Registry:
     def propose_key(self, agent_token_hash: str, key: str) -> Registration:
         """Let a registration use another key beside its own, until it is confirmed.
 
-        Proposing another one takes the place of the one proposed before.
+        Proposing another one takes the place of the one proposed before; its own takes that back.
 
         Raises:
             RefusedError: bad-key, key-in-use, agent-unknown, revoked.
@@ -226,9 +226,10 @@ class Registry:
         checks.check_key(key)
         with self._database.changing() as connection:
             found = read_by_token(connection, agent_token_hash)
-            if found.next_key != key:
+            if (found.next_key or found.key) != key:
                 drop_keys(connection, found.id, is_next=True)
-                write_key(connection, found.id, key, is_next=True)
+                if key != found.key:
+                    write_key(connection, found.id, key, is_next=True)
                 touch(connection, registration, [found.id])
             return read_registration(connection, found.id)
 

@@ -232,20 +232,21 @@ class GatewayDesk:
     async def propose_key(self, caller: Caller, request: messages.KeyRequest) -> messages.KeyAnswer:
         """Let a second key log in; the first ends when the second has carried a lane."""
         mine = self._mine(caller)
-        if request.key == mine.key:
-            return messages.KeyAnswer(state="proven")
-        if request.key == mine.next_key and self._keyring.behind:
-            await self._in_force()
-        if request.key != mine.next_key:
-            await self._change(
-                "propose-key",
-                lambda it: it.propose_key(caller.token_hash, request.key),
-                caller.source,
-                mine.id,
-            )
-            self._audit.write("key-proposed", wall(), registration=mine.id, address=caller.source)
-            await self._in_force()
-        return messages.KeyAnswer(state="proposed")
+        if request.key == (mine.next_key or mine.key):
+            if self._keyring.behind:
+                await self._in_force()
+            return messages.KeyAnswer(state="proposed" if mine.next_key else "proven")
+        changed = await self._change(
+            "propose-key",
+            lambda it: it.propose_key(caller.token_hash, request.key),
+            caller.source,
+            mine.id,
+        )
+        act = "key-proposed" if changed.next_key else "key-withdrawn"
+        self._audit.write(act, wall(), registration=changed.id, address=caller.source)
+        await self._in_force()
+        await self._lanes.end_former({changed.id: changed})
+        return messages.KeyAnswer(state="proposed" if changed.next_key else "proven")
 
     async def unregister(self, caller: Caller) -> messages.Unregistered:
         """Forget the caller and end its lanes."""

@@ -16,6 +16,7 @@ and the same command again goes on from there.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 
@@ -167,6 +168,7 @@ class _Proof:
         if verdict.reason not in NOT_TAKEN:
             raise UnfinishedError(message)
         _give_up(self.store, new)
+        await _withdraw(self.store, self.client)
         raise Ground2CloudError(f"{message}; the present key stays", verdict.hint)
 
 
@@ -178,6 +180,14 @@ def _with_key(identity: Identity, new: str) -> Identity:
 def _give_up(store: Store, new: str) -> None:
     store.update(lambda known: replace(known, next_key=None) if known.next_key == new else known)
     store.tidy()
+
+
+async def _withdraw(store: Store, client: Client) -> None:
+    """Have the gateway forget a key that was given up. If it is not reached, the next one does."""
+    identity = store.read()
+    with contextlib.suppress(Ground2CloudError):
+        if identity is not None:
+            await _propose(client, store.public_key(identity.key))
 
 
 async def _propose(client: Client, public: str) -> KeyAnswer:
