@@ -14,19 +14,20 @@ from requests import Response as Answer
 from ground2cloud.backchannel import wire
 from ground2cloud.backchannel.calls import CALLS, KEY, Call
 from ground2cloud.backchannel.errors import Slug
-from ground2cloud.backchannel.messages import Authority
+from ground2cloud.backchannel.messages import Authority, HeartbeatRequest
 from ground2cloud.backchannel.tls import Certificates
 from ground2cloud.cli import main
 from ground2cloud.config.join import decode, encode
 from ground2cloud.config.model import Kind
 from ground2cloud.core.clock import wall
 from ground2cloud.registry.records import Invite, Registration
-from tests.lab.gateway import LabAgent, public
+from tests.lab.gateway import GatewayLab, LabAgent, public
 from tests.lab.joined import Application, unregistered
 from tests.lab.liar import NAMES, http, lying, saying
 from tests.lab.places import short_directory
 from tests.lab.sources import new_source, session_from
 from tests.lab.victim import WEB, Place, with_victim
+from tests.lab.waiting import wait_until
 
 SELF = "/v1/registrations/self"
 OF_AGENTS = [call for call in CALLS if call.bearer == "agent"]
@@ -234,3 +235,21 @@ def begun(place: Place, call: Call, token: str, length: int) -> Iterator[ssl.SSL
         secure.sendall(head.encode())
         assert secure.recv(100).startswith(b"HTTP/1.1 100")
         yield secure
+
+
+def test_strangers_who_hold_connections_use_up_no_files_of_the_gateway(short_dir: Path) -> None:
+    """More places in the sum of all addresses than there are files, and nobody would get in."""
+    few = GatewayLab(short_dir, backchannel={"listen": ["127.0.0.1", "127.0.0.2"]})
+    few._run_argv = ("prlimit", "--nofile=400:20000", *few._run_argv)
+    with few as gateway, contextlib.ExitStack() as stack:
+        agent = gateway.register(WEB)
+        for number in range(600):
+            address = (f"127.0.0.{1 + number % 2}", gateway.backchannel_port)
+            stack.enter_context(socket.create_connection(address, timeout=20))
+        files = Path(f"/proc/{gateway.pid}/fd")
+        wait_until(lambda: len(list(files.iterdir())) > 100, what="they are taken in")
+        for _ in range(5):
+            assert agent.client.heartbeat(HeartbeatRequest(version="1", time=0)).keys
+        assert gateway.status().counts
+        assert len(list(files.iterdir())) < 300
+        assert gateway.register(WEB).id > agent.id

@@ -19,20 +19,17 @@ _SHUTDOWN_TIMEOUT = 2.0  # seconds for the other side to say goodbye
 
 
 class Connection(web.RequestHandler):
-    """One connection. `proven` becomes true when a right token came in over it.
-
-    `crowd` answers how many are open now.
-    """
+    """One connection. `owner` becomes the registration whose right token came in over it."""
 
     def __init__(
         self,
         server: web.Server,
-        crowd: Callable[[], int],
+        room: "Room",
         **options: Any,  # noqa: ANN401 - aiohttp's own
     ) -> None:
         super().__init__(server, **options)
-        self.crowd = crowd
-        self.proven = False
+        self.room = room
+        self.owner: int | None = None
         self.ended = asyncio.Event()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -52,6 +49,48 @@ class Connection(web.RequestHandler):
         return refuse_garbage()
 
 
+class Room:
+    """The open connections of all doorways: at most so many, and who gives way to whom comes.
+
+    Args:
+        most: the number.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._guests: dict[asyncio.Task[None], _Guest] = {}
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def held_by(self, owner: int) -> int:
+        """How many of them a registration has."""
+        return sum(guest.owner == owner for guest in self._guests.values())
+
+    def has_place(self) -> bool:
+        """Whether there is a place for one more, or one could be made."""
+        return len(self._guests) < self._most or self._make_room()
+
+    def enter(self, task: "asyncio.Task[None]", guest: "_Guest") -> None:
+        """Count a connection until its task is done."""
+        self._guests[task] = guest
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._guests.pop(task, None)
+
+    def _make_room(self) -> bool:
+        """End the oldest unproven connection of the source that has most of them."""
+        unproven = {task: guest for task, guest in self._guests.items() if guest.owner is None}
+        if not unproven:
+            return False
+        ((source, _),) = Counter(guest.source for guest in unproven.values()).most_common(1)
+        oldest = next(task for task, guest in unproven.items() if guest.source == source)
+        oldest.cancel()
+        del self._guests[oldest]
+        return True
+
+
 class Doorway:
     """Accepts connections of one listening socket and keeps them within the limits.
 
@@ -63,29 +102,29 @@ class Doorway:
         server: web.Server,
         context: Callable[[], ssl.SSLContext],
         limits: Limits,
+        room: Room,
         **options: Any,  # noqa: ANN401 - aiohttp's own
     ) -> None:
         self._server = server
         self._context = context
         self._limits = limits
+        self._room = room
         self._options = options
-        self._open: dict[asyncio.Task[None], _Guest] = {}
-
-    def __len__(self) -> int:
-        return len(self._open)
+        self._open: set[asyncio.Task[None]] = set()
 
     async def accept(self, listener: socket.socket) -> None:
         """Accept until cancelled. The listener must not block."""
         loop = asyncio.get_running_loop()
         while True:
             sock, peer = await accept(listener)
-            if len(self._open) >= self._limits.connections and not self._make_room():
+            if not self._room.has_place():
                 sock.close()
                 continue
             guest = _Guest(sock, source_of(peer[0]))
             task = loop.create_task(self._serve(guest))
-            self._open[task] = guest
-            task.add_done_callback(self._forget)
+            self._room.enter(task, guest)
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
             task.add_done_callback(guest.see_out)
 
     async def close(self) -> None:
@@ -95,20 +134,6 @@ class Doorway:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._open.pop(task, None)
-
-    def _make_room(self) -> bool:
-        """End the oldest unproven connection of the source that has most of them."""
-        unproven = {task: guest for task, guest in self._open.items() if not guest.proven}
-        if not unproven:
-            return False
-        ((source, _),) = Counter(guest.source for guest in unproven.values()).most_common(1)
-        oldest = next(task for task, guest in unproven.items() if guest.source == source)
-        oldest.cancel()
-        del self._open[oldest]
-        return True
-
     async def _serve(self, guest: "_Guest") -> None:
         loop = asyncio.get_running_loop()
         guest.served = True
@@ -116,7 +141,7 @@ class Doorway:
         try:
             async with asyncio.timeout(self._limits.connection_timeout):
                 transport, guest.connection = await loop.connect_accepted_socket(
-                    lambda: Connection(self._server, self.__len__, loop=loop, **self._options),
+                    lambda: Connection(self._server, self._room, loop=loop, **self._options),
                     guest.sock,
                     ssl=self._context(),
                     ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
@@ -142,8 +167,8 @@ class _Guest:
         self.served = False
 
     @property
-    def proven(self) -> bool:
-        return self.connection is not None and self.connection.proven
+    def owner(self) -> int | None:
+        return None if self.connection is None else self.connection.owner
 
     def see_out(self, _task: asyncio.Task[None]) -> None:
         """Close what nobody came to serve: asyncio closes what it was given."""

@@ -25,6 +25,8 @@ class Limits:
         calls: calls with the right token, by registration.
         connections: open at the same time; the oldest one that has not shown a right token gives
             way to a new one.
+        held: of them, those of one registration with the right token. An agent has a claim for
+            each of its lanes, a heartbeat and a command's call.
         body_timeout: seconds for a request's body to arrive.
         connection_timeout: seconds from accepting a connection to its end; it carries one request.
     """
@@ -33,6 +35,7 @@ class Limits:
     failures: Rate = Rate(20, 0.2)
     calls: Rate = Rate(120, 5)
     connections: int = 512
+    held: int = 16
     body_timeout: float = 10.0
     connection_timeout: float = 60.0
 

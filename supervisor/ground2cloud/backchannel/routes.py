@@ -61,6 +61,7 @@ class _Door:
     def __init__(self, desk: Desk, limits: Limits) -> None:
         self.desk = desk
         self.body_timeout = limits.body_timeout
+        self._held = limits.held
         self._joins = Buckets(limits.joins)
         self._failures = Buckets(limits.failures)
         self._calls = Buckets(limits.calls)
@@ -88,8 +89,10 @@ class _Door:
         _pay(self._calls, who)
         crowd = 1
         if isinstance(request.protocol, Connection):
-            request.protocol.proven = True
-            crowd = request.protocol.crowd()
+            crowd = len(request.protocol.room)
+            if request.protocol.room.held_by(who) >= self._held:
+                raise RefusedError(Slug.TOO_MANY, "too many calls at one time", retry_after=1)
+            request.protocol.owner = who
         return Caller(registration=who, token_hash=token_hash, source=source, crowd=crowd)
 
     async def _authenticate(self, request: web.Request) -> tuple[int, str]:

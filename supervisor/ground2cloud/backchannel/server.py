@@ -7,7 +7,7 @@ import socket
 
 from aiohttp import web
 
-from ground2cloud.backchannel.connections import Doorway
+from ground2cloud.backchannel.connections import Doorway, Room
 from ground2cloud.backchannel.limits import Limits
 from ground2cloud.backchannel.messages import Desk
 from ground2cloud.backchannel.routes import make_app
@@ -38,6 +38,7 @@ class BackchannelServer:
         host: address to listen on; `::` takes IPv4 as well.
         port: 0 takes a free one.
         limits: what is allowed to strangers.
+        room: shared with other servers of the same process; by default its own.
         renew_interval: seconds.
     """
 
@@ -49,12 +50,14 @@ class BackchannelServer:
         port: int,
         *,
         limits: Limits | None = None,
+        room: Room | None = None,
         renew_interval: float = RENEW_INTERVAL,
     ) -> None:
         self.port = port
         self._host = host
         self._certificates = certificates
         self._limits = limits or Limits()
+        self._room = Room(self._limits.connections) if room is None else room
         self._renew_interval = renew_interval
         self._runner = web.AppRunner(
             make_app(desk, certificates.authority, self._limits),
@@ -78,6 +81,7 @@ class BackchannelServer:
             server,
             lambda: self._certificates.context,
             self._limits,
+            self._room,
             logger=_HTTP_LOG,
             access_log=None,
             auto_decompress=False,

@@ -1,5 +1,6 @@
 """Strangers who hold connections: they are bounded in number and time, and agents get through."""
 
+import asyncio
 import contextlib
 import itertools
 import socket
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.backchannel import wire
+from ground2cloud.backchannel.connections import Room
+from ground2cloud.backchannel.errors import RefusedError, Slug
+from ground2cloud.backchannel.server import BackchannelServer
 from ground2cloud.backchannel.tls import CERTIFICATE_FILE, Certificates
 from ground2cloud.core import clock
-from tests.lab.fake_desk import TOKEN, UNLIMITED, Place, serving
+from tests.lab.fake_desk import TOKEN, UNLIMITED, FakeDesk, Place, serving
 from tests.lab.waiting import wait_until
 
 SELF = "/v1/registrations/self"
@@ -88,6 +92,54 @@ def test_a_flood_of_idle_connections_keeps_no_agent_out(tmp_path: Path) -> None:
         assert client.claim("127.0.0.1").holder == "none"
         left = [connection for connection in flood if not _closed(connection)]
         assert len(left) <= 8
+
+
+async def test_several_addresses_share_the_places(tmp_path: Path) -> None:
+    """Else each of them could use up the files that the process may have open."""
+    certificates = Certificates(tmp_path, ("127.0.0.1",), clock.wall())
+    desk, room = FakeDesk(), Room(8)
+    one, other = (
+        BackchannelServer(desk, certificates, "127.0.0.1", 0, limits=UNLIMITED, room=room)
+        for _ in range(2)
+    )
+    await one.start()
+    await other.start()
+    client = Place(other, certificates, desk).known()
+    try:
+        with contextlib.ExitStack() as stack:
+            for _ in range(50):
+                flooding = socket.create_connection(("127.0.0.1", one.port), timeout=10)
+                stack.enter_context(flooding)
+            async with asyncio.timeout(20):
+                while len(room) < 8:
+                    await asyncio.sleep(0.01)
+            assert (await asyncio.to_thread(client.claim, "127.0.0.1")).holder == "none"
+            assert len(room) <= 8
+    finally:
+        await one.close()
+        await other.close()
+    assert len(room) == 0
+
+
+def test_a_registration_holds_some_of_the_places_alone(tmp_path: Path) -> None:
+    """What has shown a right token gives way to nobody; a few agents would have them all."""
+    with serving(tmp_path, limits=replace(UNLIMITED, held=2, body_timeout=50)) as place:
+        client, other = place.known(), place.known("o" * 43, 1002)
+        with contextlib.ExitStack() as stack:
+            for count in (1, 2):
+                held = stack.enter_context(secure(place))
+                held.sendall(HEAD)
+                wait_until(lambda c=count: _has_proven(place, c), what="it is let in")  # type: ignore[misc]
+            with pytest.raises(RefusedError) as refused:
+                client.claim("127.0.0.1")
+            assert refused.value.slug == Slug.TOO_MANY
+            assert other.claim("127.0.0.1").holder == "none"
+        wait_until(lambda: _has_proven(place, 0), what="they are gone")
+        assert client.claim("127.0.0.1").holder == "none"
+
+
+def _has_proven(place: Place, count: int) -> bool:
+    return place.server._room.held_by(1001) == count
 
 
 def _closed(connection: socket.socket) -> bool:

@@ -4,14 +4,24 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+from ground2cloud.backchannel.connections import Room
+from ground2cloud.backchannel.limits import Limits
 from ground2cloud.backchannel.messages import Desk
 from ground2cloud.backchannel.server import BackchannelServer
 from ground2cloud.backchannel.tls import Certificates
 from ground2cloud.config.gateway_model import GatewayConfig
+from ground2cloud.roles.gateway import system
 from ground2cloud.roles.gateway.metrics import Figures, MetricsServer
 from ground2cloud.web.gateway_messages import GatewayControl
 from ground2cloud.web.gateway_routes import make_gateway_app
 from ground2cloud.web.server import LocalServer
+
+RESERVED = 256
+"""Files that connections of the backchannel leave to the rest of the gateway. It has two dozen open
+when nothing happens, and one more for each probe that is under way."""
+
+FEWEST = 32
+"""Connections of the backchannel that there may be in any case."""
 
 
 class Doors:
@@ -35,6 +45,7 @@ class Doors:
         self._api = LocalServer(partial(make_gateway_app, control), config.api.listen, run)
         self._metrics = MetricsServer(figures, config.metrics.listen)
         self._metrics_at = config.metrics.listen
+        self._room = Room(max(FEWEST, min(Limits().connections, system.open_files() - RESERVED)))
         self._backchannels: dict[tuple[str, int], BackchannelServer] = {}
 
     async def open(self, config: GatewayConfig, desk: Desk, certificates: Certificates) -> None:
@@ -96,7 +107,7 @@ class Doors:
             await self._close_backchannel(place)
 
     async def _open_backchannel(self, place: tuple[str, int]) -> None:
-        server = BackchannelServer(self._desk, self._certificates, *place)
+        server = BackchannelServer(self._desk, self._certificates, *place, room=self._room)
         await server.start()
         self._backchannels[place] = server
 

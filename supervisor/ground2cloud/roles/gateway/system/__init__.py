@@ -9,6 +9,7 @@
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
 - `reach(directory, user)`: check that it gets there.
 - `load()`: 0 to 1.
+- `open_files()`: how many files this process may have open.
 """
 
 import sys
@@ -26,6 +27,7 @@ if sys.platform == "win32":
         load,
         must_change,
         number,
+        open_files,
         reach,
         share,
         take_files,
@@ -41,6 +43,7 @@ else:
         load,
         must_change,
         number,
+        open_files,
         reach,
         share,
         take_files,
@@ -57,6 +60,7 @@ __all__ = [
     "load",
     "must_change",
     "number",
+    "open_files",
     "reach",
     "share",
     "take_files",

@@ -251,3 +251,9 @@ def give(directory: Path, user: str) -> None:
 def load() -> float:
     """How busy the machine was in the last minute: 0 to 1."""
     return min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def open_files() -> int:
+    """How many files this process may have open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
