@@ -310,6 +310,9 @@ def _open_postgresql(url: URL) -> Engine:
 
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get(_WRITES):
+        # Who waited for another change goes on from what that one wrote; the server's default may
+        # be to refuse it.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(BUSY * 1000)}")
     else:
         # Several queries must see one state, as they do in SQLite.

@@ -228,3 +228,22 @@ def test_nothing_is_left_on_a_server_that_a_pooler_lends_by_transactions(
         with registry._database.reading() as connection:
             asked = connection.exec_driver_sql("SELECT name, statement FROM pg_prepared_statements")
             assert asked.all() == []
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_changes_wait_for_each_other_on_a_server_whose_default_would_refuse_them(
+    databases: Databases, level: str
+) -> None:
+    """What is read after the counter is what is written on, whatever the server was told."""
+    setting = f"%20-cdefault_transaction_isolation={level}".replace(" ", "%5C%20")
+    url = databases.postgresql() + setting
+    with closing(Registry(url)) as registry, closing(Registry(url)) as other:
+        tokens = [make_invite(registry) for _ in range(30)]
+        with ThreadPoolExecutor(6) as threads:
+            made = threads.map(
+                lambda number: (
+                    enter(other if number % 2 else registry, tokens[number], f"agent-{number}").id
+                ),
+                range(30),
+            )
+            assert sorted(made) == list(range(1001, 1031))
