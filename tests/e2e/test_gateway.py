@@ -334,7 +334,7 @@ def test_an_unregistered_agent_is_gone(gateway: GatewayLab, http_app: HttpApp) -
     with agent.lane({"web": http_app.port}) as lane:
         until(gateway, agent, key, 200)
         assert agent.client.unregister().registration == agent.id
-        lane.wait(timeout=5)
+        lane.wait(timeout=20)
     until(gateway, agent, key, 404)  # the router is told a moment later
     with pytest.raises(RefusedError) as refused:
         agent.client.unregister()

@@ -32,9 +32,10 @@ NONCE = "n" * 32
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Joined]:
-    """A gateway, and an agent whose application is not there, and whose heartbeat is slow."""
-    slow = {"server_alive_interval": 60}
-    with joined({"web": Application(Kind.HTTP, free_port())}, ssh=slow) as running:
+    """A gateway and an agent whose application is not there; an ssh that hangs is noticed late."""
+    here, there = {"server_alive_interval": 60}, {"ssh": {"alive_interval": 60}}
+    application = Application(Kind.HTTP, free_port())
+    with joined({"web": application}, public=there, ssh=here) as running:
         yield running
 
 

@@ -162,11 +162,9 @@ def test_a_gateway_does_not_start_without_its_registry(short_dir: Path, server: 
     """Whoever supervises it tries again; what it would serve without is unknown."""
     server.stop()
     gateway = on(short_dir, server)
-    begun = time.monotonic()
-    told = gateway.cli("run")
+    told = gateway.cli("run")  # within 30 s, or that fails
     assert told.returncode == 1
     assert "can't be used" in told.stderr
-    assert time.monotonic() - begun < 20
     server.start()
     with gateway:
         assert gateway.register(WEB).id == 1001

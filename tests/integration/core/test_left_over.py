@@ -28,7 +28,7 @@ def test_a_recorded_child_is_ended_at_the_next_start(tmp_path: Path) -> None:
     child = sleeper()
     Records(tmp_path / "children.json", write).note("lane1", child.pid)
     assert Records(tmp_path / "children.json", write).end_stale() == [("lane1", child.pid)]
-    assert child.wait(5) is not None
+    assert child.wait(20) is not None
 
 
 def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ asyncio.run(main())
     with parent.stdout:
         pid = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
-        parent.wait(5)
-    wait_until(lambda: not psutil.pid_exists(pid), timeout=5, what="the child's end")
+        parent.wait(20)
+    wait_until(lambda: not psutil.pid_exists(pid), what="the child's end")
 
 
 def test_a_second_supervisor_is_refused_and_told_the_first_ones_pid(tmp_path: Path) -> None:

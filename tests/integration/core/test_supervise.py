@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ground2cloud.core.clock import monotonic
 from ground2cloud.core.spec import ChildSpec, Limits, Prepared
 from ground2cloud.core.supervise import Supervisor
 from tests.integration.core.fakes import ECHO, FOREVER, LEAVES_ONE, QUICK, READY, Watched, spec
@@ -140,13 +141,14 @@ async def test_a_child_that_is_never_ready_is_ended(watched: Watched) -> None:
 
 
 async def test_a_heartbeat_measures_the_round_trip(watched: Watched) -> None:
-    watched.supervisor.start(spec(ECHO, heartbeat=0.1))
+    began = monotonic()
+    watched.supervisor.start(spec(ECHO, heartbeat=0.1, limits=Limits(QUICK.backoff, dead_after=60)))
     await until(watched, "ready")
     run = watched.supervisor.run_of("child")
     assert run is not None
-    await eventually(lambda: run.heartbeat.round_trip is not None, timeout=5, what="echo")
+    await eventually(lambda: run.heartbeat.round_trip is not None, what="echo")
     assert run.heartbeat.round_trip is not None
-    assert 0 < run.heartbeat.round_trip < 2
+    assert 0 < run.heartbeat.round_trip < monotonic() - began
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
@@ -158,7 +160,7 @@ async def test_a_frozen_child_is_replaced(watched: Watched, heartbeat: float | N
     run = watched.supervisor.run_of("child")
     if heartbeat is not None:
         assert run is not None
-        await eventually(lambda: run.heartbeat.answered_at is not None, timeout=5, what="echo")
+        await eventually(lambda: run.heartbeat.answered_at is not None, what="echo")
     os.kill(pid_of(watched.supervisor), signal.SIGSTOP)
     await until(watched, "ready", 2)
     assert "link-dead" in watched.reasons
@@ -186,7 +188,7 @@ async def test_waking_up_finds_a_dead_link_sooner_than_the_heartbeat_would(
     await until(watched, "ready")
     run = watched.supervisor.run_of("child")
     assert run is not None
-    await eventually(lambda: run.heartbeat.answered_at is not None, timeout=5, what="echo")
+    await eventually(lambda: run.heartbeat.answered_at is not None, what="echo")
     await asyncio.sleep(0.2)  # one more beat goes out, and is never answered
     watched.supervisor.wake()
     await until(watched, "ready", 2)
@@ -198,14 +200,14 @@ async def test_a_child_that_ignores_the_polite_end_is_ended_hard(watched: Watche
     watched.supervisor.start(spec(deaf))
     await until(watched, "ready")
     pid = pid_of(watched.supervisor)
-    await asyncio.wait_for(watched.supervisor.stop("child"), 5)
+    await asyncio.wait_for(watched.supervisor.stop("child"), 30)
     assert not psutil.pid_exists(pid)
     assert watched.states[-2:] == ["draining", "stopped"]
 
 
 async def test_stopping_while_it_starts_leaves_nothing(watched: Watched) -> None:
     watched.supervisor.start(spec(FOREVER, check="import time; time.sleep(0.2)"))
-    await asyncio.wait_for(watched.supervisor.stop("child"), 5)
+    await asyncio.wait_for(watched.supervisor.stop("child"), 30)
     assert watched.states[-1] == "stopped"
 
 

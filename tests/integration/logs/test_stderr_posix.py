@@ -41,7 +41,7 @@ def journal(short_dir: Path) -> Iterator[socket.socket]:
     """Stands where the journal listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(short_dir / "socket"))
-        listening.settimeout(5)
+        listening.settimeout(20)
         yield listening
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ground2cloud.reload.settle import Rules
 from tests.integration.reload.conftest import Watcher
 from tests.lab.waiting import eventually
 
@@ -42,6 +43,7 @@ async def test_a_slow_writer_is_noticed_once_and_after_its_end(
     watcher: Watcher, config: Path
 ) -> None:
     """The pauses are longer than the debounce: only "closed" tells the end."""
+    watcher.watch._rules = Rules(close_wait=3600, longest=3600)
     watcher.start(config)
     writer = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SLOW_WRITER, config, "w"),
@@ -51,10 +53,8 @@ async def test_a_slow_writer_is_noticed_once_and_after_its_end(
     assert writer.stdout is not None
     assert await writer.stdout.readline() == b"written\n"
     assert watcher.calls == []
-    ended = time.monotonic()
     await writer.communicate(b"end\n")
     assert await watcher.calls_until_now(config) == ["agent.toml"]
-    assert time.monotonic() - ended < 4
 
 
 async def test_a_slow_writer_of_a_new_file_is_noticed_once_and_after_its_end(
