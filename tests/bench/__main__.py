@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import tunnels
 from tests.bench.machine import Disturbance, facts
 from tests.bench.parts import (
     arrivals,
@@ -82,6 +83,7 @@ def main(parts: tuple[str, ...]) -> None:
         console.print(f"measuring: {part} …", highlight=False)
         rows += PARTS[part]()
     machine["load after"], machine["stolen"] = disturbance.load(), disturbance.stolen()
+    machine |= tunnels.versions()
     RESULTS.parent.mkdir(exist_ok=True)
     document = {"machine": machine, "rows": [row.as_json() for row in rows]}
     RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ that can't be, the bench says so and goes on without. Each gets a key of its own
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -132,6 +133,25 @@ def available() -> tuple[dict[str, Tunnel], dict[str, str]]:
         else:
             there[name] = tunnel
     return there, missing
+
+
+def versions() -> dict[str, str]:
+    """Say of which version each is that is there, as its language's tool knows it."""
+    return {name: _version(tunnel) for name, tunnel in TUNNELS.items() if _is_built(tunnel)}
+
+
+def _version(tunnel: Tunnel) -> str:
+    # Not asked itself: a program of Go that its makers' script didn't build doesn't know.
+    name, tool = tunnel.programs[0], tunnel.build[0][0]
+    argv, pattern = {
+        "go": (("version", "-m", str(CACHE / "bin" / name)), r"\smod\s+\S+\s+v(\S+)"),
+        "cargo": (("install", "--list", "--root", str(CACHE)), rf"(?m)^{name} v([^ :]+)"),
+    }[tool]
+    if shutil.which(tool) is None:
+        return "unknown"
+    done = subprocess.run((tool, *argv), capture_output=True, text=True, check=False)
+    found = re.search(pattern, done.stdout)
+    return found[1] if found else "unknown"
 
 
 @contextlib.contextmanager

@@ -78,6 +78,8 @@ def _targets() -> Iterator[dict[str, Target]]:
     others, missing = tunnels.available()
     for name, reason in missing.items():
         Console().print(f"without {name}, it can't be built here: {reason}", highlight=False)
+    for name, version in tunnels.versions().items():
+        Console().print(f"{name + ':':14}{version}", highlight=False)
     key = (by_hand.HEADER,)
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
@@ -101,7 +103,8 @@ def _ratio(samples: Mapping[str, list[float]], peer: str) -> float:
 def _rows(kind: str, loads: Mapping[str, list[Load]]) -> Iterator[Row]:
     rates = {name: [one.rate for one in runs] for name, runs in loads.items()}
     p99s = {name: [one.p99 for one in runs] for name, runs in loads.items()}
-    assert not sum(one.errors for one in loads["ours"]), f"{kind}: requests failed"
+    failed = {name: sum(one.errors for one in runs) for name, runs in loads.items()}
+    assert not any(failed.values()), f"{kind}: requests failed: {failed}"
     figure = "÷ by hand"
     what = f"through the router, {kind}, {CONNECTIONS} at once"
     yield Row(what, "1/s", rates, _ratio(rates, "by hand"), 1.0, at_most=False, figure=figure)
