@@ -39,7 +39,7 @@ def test_psql_and_the_client_of_mysql_work_through_the_router(
             assert postgres.query(many, port=way.port).split() == ["5000", "5000000"]
             long = postgres.query("select repeat('y', 3000000)", port=way.port).strip()
             assert len(long) == 3_000_000
-        with led(gateway, f"{agent.id}/mysql", key) as way:
+        with led(gateway, f"{agent.id}/mysql", key, named=False) as way:
             assert mariadb.query("select 6 * 7", port=way.port).strip() == "42"
 
 

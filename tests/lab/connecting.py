@@ -1,6 +1,7 @@
 """`ground2cloud connect`, as those run it whose drivers speak no CONNECT."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,18 +30,24 @@ class Way:
 
 
 @contextlib.contextmanager
-def led(gateway: GatewayLab, route: str, key: str) -> Iterator[Way]:
-    """Run the command, which gets the key from a file, until the end of the block."""
+def led(gateway: GatewayLab, route: str, key: str, *, named: bool = True) -> Iterator[Way]:
+    """Run the command until the end of the block; the key is in a file.
+
+    With `named` False gateway and key are in the environment, and the command names neither.
+    """
     file = gateway.directory / f"key.{free_port()}"
     file.write_text(key + "\n")
     stderr = file.with_suffix(".stderr")
     url = f"http://127.0.0.1:{gateway.http_port}"
+    words = ["--gateway", url, "--key-file", str(file)]
+    environment = {"GROUND2CLOUD_GATEWAY": url, "GROUND2CLOUD_KEY": key}
     with stderr.open("wb") as output:
         process = subprocess.Popen(
-            [*PROGRAM, "connect", route, "--gateway", url, "--key-file", str(file)],
+            [*PROGRAM, "connect", route, *(words if named else ())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
+            env=os.environ | ({} if named else environment),
         )
     assert process.stdout is not None
     try:

@@ -3,33 +3,61 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
+from ground2cloud.backchannel.tls import Certificates
+from ground2cloud.core.clock import wall
 from ground2cloud.roles import connecting
 from ground2cloud.roles.connecting import Target
 
+Habit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
 
 @contextlib.asynccontextmanager
-async def router(*, answers: bool) -> AsyncIterator[Target]:
-    """What leads to an echo, or says nothing at all."""
+async def leading_to(
+    habit: Habit, directory: Path | None = None, *, answers: bool = True
+) -> AsyncIterator[Target]:
+    """What leads to this application; by TLS, where there is a directory for a certificate."""
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if answers:
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while chunk := await reader.read(1000):
-            writer.write(chunk)
+        await habit(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(lead, "127.0.0.1", 0)
+    shown = trusted = None
+    if directory is not None:
+        certificates = Certificates(directory, ("127.0.0.1",), wall())
+        shown = certificates.context
+        trusted = ssl.create_default_context(cadata=certificates.authority)
+    server = await asyncio.start_server(lead, "127.0.0.1", 0, ssl=shown)
     async with server:
-        yield Target("127.0.0.1", server.sockets[0].getsockname()[1], None, "1001/db", "k" * 43)
+        port = server.sockets[0].getsockname()[1]
+        yield Target("127.0.0.1", port, trusted, "1001/db", "k" * 43)
 
 
-async def called(target: Target, callers: int) -> tuple[asyncio.Task[None], list[socket.socket]]:
+async def echoes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Be an application that sends back what comes."""
+    while chunk := await reader.read(1000):
+        writer.write(chunk)
+
+
+@contextlib.asynccontextmanager
+async def router(*, answers: bool) -> AsyncIterator[Target]:
+    """What leads to an echo, or says nothing at all."""
+    async with leading_to(echoes, answers=answers) as target:
+        yield target
+
+
+async def called(
+    target: Target, callers: int, *, silence: float = connecting.SILENCE
+) -> tuple[asyncio.Task[None], list[socket.socket]]:
     """Open the local port and call it."""
     listener = connecting.listen("127.0.0.1", 0)
-    serving = asyncio.create_task(connecting.serve(target, listener))
+    serving = asyncio.create_task(connecting.serve(target, listener, silence=silence))
     place = listener.getsockname()
     return serving, [socket.create_connection(place, timeout=10) for _ in range(callers)]
 

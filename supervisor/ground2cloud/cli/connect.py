@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -13,23 +14,36 @@ import click
 from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.errors import Ground2CloudError
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 _ROUTE = re.compile(r"[1-9][0-9]{0,9}(/[a-z0-9][a-z0-9_-]{0,62})?")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _PORTS = {"http": 80, "https": 443}
+_KEY_VARIABLE = "GROUND2CLOUD_KEY"
 
 
 @click.command()
 @common_options
 @click.argument("route", metavar="ROUTE")
-@click.option("--gateway", required=True, metavar="URL", help="http://HOST or https://HOST.")
+@click.option(
+    "--gateway",
+    required=True,
+    envvar="GROUND2CLOUD_GATEWAY",
+    show_envvar=True,
+    metavar="URL",
+    help="http://HOST or https://HOST.",
+)
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="File with the element key.",
 )
 @click.option(
-    "--key-env", metavar="NAME", help="Environment variable with the element key, instead."
+    "--key-env",
+    metavar="NAME",
+    help=f"Environment variable with the element key, instead; {_KEY_VARIABLE} without both.",
 )
 @click.option(
     "--listen",
@@ -61,23 +75,17 @@ def connect(
 
     With http:// the key and all data go to the gateway as they are, readable on the way: take
     https:// wherever the network is not your own.
+
+    With GROUND2CLOUD_GATEWAY and GROUND2CLOUD_KEY in the environment, ROUTE is all there is to say.
     """
     del settings
     from ground2cloud.roles.connecting import Target  # noqa: PLC0415 - or --help would load it
 
     if not _ROUTE.fullmatch(route):
         raise Ground2CloudError(f'"{route}" is no route', "such as 1001/postgres, or 1001")
-    url = urlsplit(gateway if "://" in gateway else f"http://{gateway}")
-    if url.scheme not in _PORTS or not url.hostname or not _HOST.fullmatch(url.hostname):
-        raise Ground2CloudError(f'"{gateway}" is no gateway', "such as https://g2c.example.com")
-    tls = None
-    if url.scheme == "https":
-        import ssl  # noqa: PLC0415 - 20 ms that the others do without
-
-        tls = ssl.create_default_context(cafile=ca_file)
-    target = Target(
-        url.hostname, url.port or _PORTS[url.scheme], tls, route, _read_key(key_file, key_env)
-    )
+    scheme, host, port = _read_url(gateway)
+    tls = _trust(ca_file) if scheme == "https" else None
+    target = Target(host, port, tls, route, _read_key(key_file, key_env))
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(target, *_split(listen)))
@@ -97,7 +105,32 @@ async def _run(target: object, host: str, port: int) -> None:
     await connecting.serve(target, listener)
 
 
+def _read_url(text: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of the gateway."""
+    try:
+        url = urlsplit(text if "://" in text else f"http://{text}")
+        port = url.port or _PORTS[url.scheme]
+        if url.hostname and _HOST.fullmatch(url.hostname):
+            return url.scheme, url.hostname, port
+    except (ValueError, KeyError):  # brackets, port; scheme
+        pass
+    raise Ground2CloudError(f'"{text}" is no gateway', "such as https://g2c.example.com")
+
+
+def _trust(file: Path | None) -> "SSLContext":
+    import ssl  # noqa: PLC0415 - 20 ms that the others do without
+
+    try:
+        return ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        raise Ground2CloudError(f"there is no certificate in {file}") from None
+    except OSError as error:
+        raise Ground2CloudError(f"can't read {file}: {error.strerror}") from None
+
+
 def _read_key(file: Path | None, variable: str | None) -> str:
+    if file is None and variable is None and _KEY_VARIABLE in os.environ:
+        variable = _KEY_VARIABLE
     if (file is None) == (variable is None):
         raise Ground2CloudError(
             "say where the element key is: --key-file or --key-env",

@@ -27,6 +27,10 @@ HEAD_LIMIT = 16 * 1024
 TIMEOUT = 30.0
 """Seconds for the gateway to lead a connection to the application."""
 
+SILENCE = 60.0
+"""Seconds of an application's silence after which a program that has sent its last is let go, where
+the application can't be told of that."""
+
 _BACKLOG = 100
 _CHUNK = 256 * 1024
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
@@ -35,12 +39,31 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 _ERROR = re.compile(rb"\r\nGround2Cloud-Error: *([a-z0-9-]{1,63})\r\n", re.IGNORECASE)
 _MESSAGE = re.compile(r'"message": *"([^"\\]{1,300})"')
 
+_CLOSED_AT_ONCE = (
+    "the application closed the connection before it said anything"
+    " - as when it is down, or takes no more: ground2cloud status beside it says more"
+)
+_NEW_KEY = "whoever runs the gateway makes keys: ground2cloud gateway element add"
+_LISTED = "on the gateway, ground2cloud gateway element list shows "
+_NO_GATEWAY = "the URL is that of [router] in gateway.toml: http://, or https:// with a certificate"
+_HINTS = {
+    "wrong-key": _NEW_KEY,
+    "key-expired": _NEW_KEY,
+    "source-not-allowed": f"{_LISTED}from where it may be used",
+    "not-granted": f"{_LISTED}what it opens",
+    "unknown-route": "on the gateway, ground2cloud gateway agents shows what there is",
+    "too-many-connections": f"{_LISTED}how many it may have",
+    "too-many-requests": f"{_LISTED}how many it may have; connections that are kept cost none",
+    "tunnel-down": "beside the application, ground2cloud status says why",
+    "request-timeout": "the way to the gateway is slow, or something there holds requests back",
+}
+
 
 class RouteRefusedError(Ground2CloudError):
     """The gateway does not lead there; `reason` is its slug (`wrong-key`), or the status code."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message, _HINTS.get(reason, ""))
         self.reason = reason
 
 
@@ -73,6 +96,24 @@ class Target:
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Flow:
+    """One direction of a connection; `count` are the bytes that have come so far."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.count = 0
+        self._reader = reader
+        self._writer = writer
+
+    async def carry(self) -> None:
+        """Pass bytes on until the end, and then the end, where there is a way to say it."""
+        while chunk := await self._reader.read(_CHUNK):
+            self.count += len(chunk)
+            self._writer.write(chunk)
+            await self._writer.drain()
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
 
 
 async def connect(target: Target) -> Streams:
@@ -114,14 +155,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(target: Target, listener: socket.socket) -> None:
+async def serve(target: Target, listener: socket.socket, *, silence: float = SILENCE) -> None:
     """Lead every connection through the gateway, until cancelled: then all are ended."""
     tasks: set[asyncio.Task[None]] = set()
     with contextlib.closing(listener):
         try:
             while True:
                 sock, _ = await accept(listener)
-                task = asyncio.create_task(_lead(target, sock))
+                task = asyncio.create_task(_lead(target, sock, silence))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
                 # One that is cancelled before its first step can't close it by itself.
@@ -143,14 +184,15 @@ async def close(*writers: asyncio.StreamWriter | None) -> None:
                 await writer.wait_closed()
 
 
-async def _lead(target: Target, sock: socket.socket) -> None:
+async def _lead(target: Target, sock: socket.socket, silence: float) -> None:
     near = await asyncio.open_connection(sock=sock)
     far: Streams | None = None
     try:
         far = await connect(target)
-        await asyncio.gather(_carry(near[0], far[1]), _carry(far[0], near[1]))
+        await _join(near, far, silence)
     except Ground2CloudError as error:
-        log(_log, logging.WARNING, "not-led", error.message)
+        hint = f" - {error.hint}" if error.hint else ""
+        log(_log, logging.WARNING, "not-led", f"{error.message}{hint}")
         _reset(near[1])
     except OSError:
         _reset(near[1])
@@ -169,21 +211,46 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass bytes on until the end, and then the end."""
-    while chunk := await reader.read(_CHUNK):
-        writer.write(chunk)
-        await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
-    else:
-        writer.close()
+async def _join(near: Streams, far: Streams, silence: float) -> None:
+    """Carry both ways until both have ended.
+
+    Raises:
+        Ground2CloudError: the application is silent, and may wait for an end that TLS can't say.
+        OSError: one of them was lost.
+    """
+    back = Flow(far[0], near[1])
+    there = asyncio.create_task(Flow(near[0], far[1]).carry())
+    answering = asyncio.create_task(back.carry())
+    try:
+        await asyncio.wait({there, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if not there.done() and not back.count:
+            log(_log, logging.WARNING, "closed-at-once", _CLOSED_AT_ONCE)
+        if not far[1].can_write_eof():
+            await there
+            await _require_end(answering, back, silence)
+        await asyncio.gather(there, answering)
+    finally:
+        there.cancel()
+        answering.cancel()
+        await asyncio.gather(there, answering, return_exceptions=True)
+
+
+async def _require_end(answering: asyncio.Task[None], back: Flow, silence: float) -> None:
+    before = -1
+    while not answering.done():
+        if back.count == before:
+            raise Ground2CloudError(
+                f"the application was silent for {silence:g} s after the program had sent its last",
+                "over https it does not hear of that; if it waits for it, connect with http://",
+            )
+        before = back.count
+        await asyncio.wait({answering}, timeout=silence)
 
 
 async def _require_way(head: bytes, reader: asyncio.StreamReader) -> None:
     status = _STATUS.match(head)
     if status is None:
-        raise Ground2CloudError("what answers there is no gateway")
+        raise Ground2CloudError("what answers there is no gateway", _NO_GATEWAY)
     if status[1] == b"200":
         return
     slug = _ERROR.search(head)
@@ -194,11 +261,18 @@ async def _require_way(head: bytes, reader: asyncio.StreamReader) -> None:
 
 
 def _unreachable(where: str, error: Exception) -> Ground2CloudError:
+    hint = "is it up, and does no firewall between here and there stop this?"
     match error:
         case TimeoutError():
             text = f"the gateway {where} gives no answer"
+        case ssl.SSLCertVerificationError():
+            text = f"the certificate of {where} is not trusted: {error.verify_message}"
+            hint = "--ca-file names a file with whom to trust"
+        case ssl.SSLError():
+            text = f"{where} speaks no TLS: {error.reason or error}"
+            hint = "a gateway without a certificate is http://"
         case OSError():
             text = f"the gateway {where} can't be reached: {error.strerror or error}"
         case _:
-            text = f"what answers at {where} is no gateway"
-    return Ground2CloudError(text)
+            text, hint = f"what answers at {where} is no gateway", _NO_GATEWAY
+    return Ground2CloudError(text, hint)
