@@ -42,7 +42,11 @@ def test_limits_and_the_log_level_change_without_touching_a_lane_or_a_connection
         change(
             gateway,
             log={"level": "info"},
-            router={"max_connections": 4321, "application_timeout": 61},
+            router={
+                "max_connections": 4321,
+                "max_connections_per_source": 123,
+                "application_timeout": 61,
+            },
             ssh={"alive_interval": 7},
         )
         wait_until(
@@ -51,7 +55,9 @@ def test_limits_and_the_log_level_change_without_touching_a_lane_or_a_connection
         )
         assert pids(gateway) == before
         run = gateway.directory / "run"
-        assert "maxconn 4321" in (run / "router" / "haproxy.cfg").read_text()
+        router = (run / "router" / "haproxy.cfg").read_text()
+        assert "maxconn 4321\n" in router
+        assert "acl crowded sc0_conn_cur gt 123\n" in router
         assert "ClientAliveInterval 7" in (run / "sshd_config").read_text()
         assert caller.is_answered()
         assert all(child.restarts == 0 for child in gateway.status().children)

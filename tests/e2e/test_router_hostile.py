@@ -217,8 +217,10 @@ def test_one_address_has_only_so_many_connections(router: Router) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(50):
             stack.enter_context(router.tunnel("1001"))
-        with pytest.raises(OSError, match=r"closed|reset"):
-            router.get("1001")
+        for request in head("GET", "/", "1001"), head("CONNECT", "1001:1", "1001"):
+            reply = router.ask(request + "sent ahead")
+            assert (reply.status, reply.error) == (429, "source-crowded")
+            assert reply.headers["retry-after"] == "1"
     wait_until(lambda: router.get("1001").status == 200, what="room for another connection")
 
 

@@ -1,7 +1,9 @@
 """Who calls is known by the address, IPv4 and IPv6, whichever socket it came to."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from tests.lab import listener
 from tests.lab.listener import standing
 from tests.lab.places import short_directory
 from tests.lab.router import Reply, Router, backend, head, key, read_head, read_reply
+from tests.lab.waiting import wait_until
 
 NETWORKS = {
     "four": ("192.0.2.0/24", "127.0.0.0/8"),
@@ -67,6 +70,39 @@ def test_the_application_is_told_the_address_itself(router: Router, source: str)
     assert (
         f"\r\nx-forwarded-for: {source}\r\n".encode() in ask(router, source, "an-element-key").body
     )
+
+
+def test_who_has_twice_as_many_connections_is_not_even_told(short_dir: Path) -> None:
+    with (
+        Router(short_dir, [], connections_per_source=2) as router,
+        router.connect(),
+        router.connect(),
+        router.connect(),
+        router.connect(),
+    ):
+        wait_until(lambda: "conn_cur=4" in router.show("show table sources"), what="all four")
+        with pytest.raises(OSError, match=r"closed|reset"):
+            router.get("1001")
+
+
+async def test_each_ipv4_address_is_counted_by_itself(short_dir: Path) -> None:
+    """Whichever socket it came to; IPv6 callers are counted by their network of 64 bits."""
+    with (
+        standing(listener.echo) as echo,
+        Router(short_dir, [backend(echo)], host="::", connections_per_source=2) as router,
+        contextlib.ExitStack() as stack,
+    ):
+
+        def connect(source: str) -> Reply:
+            place = ("::1" if ":" in source else "127.0.0.1", router.port)
+            connection = stack.enter_context(socket.create_connection(place, 10, (source, 0)))
+            connection.sendall(head("CONNECT", "1001:1", "1001").encode())
+            return _reply_to_connect(connection)
+
+        for source in ("127.0.0.1", "127.0.0.2", "::1"):
+            assert [connect(source).status for _ in range(3)] == [200, 200, 429]
+        crowded = await router.runtime.refusals()
+        assert crowded == {"127.0.0.1": 1, "127.0.0.2": 1, "::": 1}
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "::1"])

@@ -151,6 +151,15 @@ class Router(Section, frozen=True, kw_only=True):
             examples=[20000],
         ),
     ] = None
+    max_connections_per_source: Annotated[
+        int,
+        Meta(
+            ge=10,
+            le=1_000_000,
+            description="Connections at the same time from one address (IPv6: one /64); more where"
+            " many callers share one.",
+        ),
+    ] = 1000
 
 
 class Plain(Section, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ REFUSALS = (
     ),
     _REQUEST_TIMEOUT,
     Answer("too-many-connections", 429, "This element has too many connections at once."),
+    Answer("source-crowded", 429, "There are too many connections from this address at once."),
     Answer("too-many-requests", 429, "This element makes too many requests a second."),
     Answer("head-too-large", 431, "The head of the request is too large."),
     _TUNNEL_DOWN,

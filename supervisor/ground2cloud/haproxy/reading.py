@@ -71,6 +71,16 @@ def usages(answer: str) -> dict[str, Usage]:
     return {route: Usage(*sum_) for route, sum_ in sums.items()}
 
 
+def refusals(answer: str) -> dict[str, int]:
+    """Read `show table sources`: how many connections of which address were refused."""
+    lines = (dict(_FIELDS.findall(line)) for line in answer.splitlines())
+    return {
+        fields["key"].removeprefix("::ffff:"): int(fields["gpc0"])
+        for fields in lines
+        if "key" in fields and "gpc0" in fields
+    }
+
+
 def entries(answer: str) -> dict[str, str]:
     """Read `show map`."""
     found = {}

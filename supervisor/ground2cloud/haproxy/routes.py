@@ -215,7 +215,8 @@ class RouterSettings:
         slots: every address that a backend may name.
         timeouts: how long things may take.
         connections: at the same time; None takes what the limit of open files allows.
-        connections_per_source: at the same time from one address, with a key or without.
+        connections_per_source: at the same time from one address (IPv6: one /64), with a key or
+            without; up to twice as many are told so.
         threads: None for one per processor.
         access_log: `127.0.0.1:514`, `/dev/log` or what else HAProxy's `log` takes; None for none.
     """

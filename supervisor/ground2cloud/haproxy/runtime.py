@@ -40,12 +40,9 @@ class Runtime:
         self._master = master_socket(settings)
         self._timeout = timeout
 
-    async def alive(self) -> bool:
-        """Whether it answers."""
-        try:
-            return "Name: HAProxy" in await self._ask("show info")
-        except RuntimeSocketError:
-            return False
+    async def refusals(self) -> dict[str, int]:
+        """Return the addresses with too many connections, and how many were refused of each."""
+        return reading.refusals(await self._ask("show table sources data.gpc0 gt 0"))
 
     async def settled(self) -> bool:
         """Whether the master answers: only then is a signal to reload sure to be heard.

@@ -163,6 +163,7 @@ def router_settings(
             tunnel=float(router.idle_timeout),
         ),
         connections=router.max_connections,
+        connections_per_source=router.max_connections_per_source,
     )
 
 

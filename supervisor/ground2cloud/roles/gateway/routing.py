@@ -28,6 +28,7 @@ from ground2cloud.logs.fields import log
 from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.rendering.replacing import replace
 from ground2cloud.roles.gateway.book import Book
+from ground2cloud.roles.gateway.crowds import Crowds
 from ground2cloud.roles.gateway.endings import Endings
 from ground2cloud.roles.gateway.lanes import Lanes
 from ground2cloud.roles.gateway.ports import why_not
@@ -89,6 +90,7 @@ class Router:
         self._book = book
         self._runtime = Runtime(settings)
         self._endings = Endings(self._runtime)
+        self._crowds = Crowds(self._runtime)
         self._renew = renew
         self._told = ""
         self._due = asyncio.Event()
@@ -119,7 +121,7 @@ class Router:
             refused=refused,
             reload_signal=RELOAD_SIGNAL,
             reloads=lambda: self._reloads,
-            answers=self._runtime.alive,
+            answers=self._crowds.look,
         )
 
     async def prepare(self) -> Prepared:
