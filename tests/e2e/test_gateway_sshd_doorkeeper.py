@@ -63,7 +63,14 @@ class Place:
         sshd.register(1001, [self.port])
         self.key = sshd.grants["1001"].key
         self.rest.registrations[1001] = Registration(
-            1001, "mine", self.key, None, SLOTS, (ServicePort("web", Kind.HTTP, self.port),), 1.0
+            1001,
+            "mine",
+            self.key,
+            None,
+            SLOTS,
+            (ServicePort("web", Kind.HTTP, self.port),),
+            1.0,
+            "",
         )
         self.begin_anew()
 

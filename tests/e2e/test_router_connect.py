@@ -1,6 +1,5 @@
 """CONNECT through a real HAProxy: opened, refused, and then nothing but the caller's bytes."""
 
-import asyncio
 import contextlib
 import socket
 import threading

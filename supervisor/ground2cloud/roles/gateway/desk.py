@@ -245,7 +245,6 @@ class GatewayDesk:
         act = "key-proposed" if changed.next_key else "key-withdrawn"
         self._audit.write(act, wall(), registration=changed.id, address=caller.source)
         await self._in_force()
-        await self._lanes.end_former({changed.id: changed})
         return messages.KeyAnswer(state="proposed" if changed.next_key else "proven")
 
     async def unregister(self, caller: Caller) -> messages.Unregistered:
