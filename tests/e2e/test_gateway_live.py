@@ -45,6 +45,7 @@ def test_limits_and_the_log_level_change_without_touching_a_lane_or_a_connection
             router={
                 "max_connections": 4321,
                 "max_connections_per_source": 123,
+                "access_log": "127.0.0.1:9",
                 "application_timeout": 61,
             },
             ssh={"alive_interval": 7},
@@ -58,6 +59,7 @@ def test_limits_and_the_log_level_change_without_touching_a_lane_or_a_connection
         router = (run / "router" / "haproxy.cfg").read_text()
         assert "maxconn 4321\n" in router
         assert "acl crowded sc0_conn_cur gt 123\n" in router
+        assert "log 127.0.0.1:9 local0 info\n" in router
         assert "ClientAliveInterval 7" in (run / "sshd_config").read_text()
         assert caller.is_answered()
         assert all(child.restarts == 0 for child in gateway.status().children)

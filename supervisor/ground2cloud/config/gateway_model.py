@@ -160,6 +160,21 @@ class Router(Section, frozen=True, kw_only=True):
             " many callers share one.",
         ),
     ] = 1000
+    access_log: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^(/[A-Za-z0-9._/-]{1,90}|[A-Za-z0-9.:\[\]-]{1,253}:[0-9]{1,5})$",
+                extra={"allowed": "/dev/log or HOST:PORT of a syslog server"},
+            ),
+        ]
+        | None,
+        Meta(
+            description="Where to send a line for each call, without its key: the machine's syslog"
+            " or a syslog server by UDP; by default nowhere.",
+            examples=["/dev/log"],
+        ),
+    ] = None
 
 
 class Plain(Section, frozen=True, kw_only=True):

@@ -74,6 +74,8 @@ def test_the_schema_knows_every_table_and_takes_no_other_key() -> None:
             "router.https_port",
             "taken by router.port",
         ),
+        ({"router": {"access_log": "stdout"}}, "router.access_log", "/dev/log or HOST:PORT"),
+        ({"router": {"access_log": "/dev/log x"}}, "router.access_log", "/dev/log or HOST:PORT"),
         ({"tunnels": {"first_port": 2000, "last_port": 1999}}, "tunnels.last_port", "first_port"),
         ({"plain": {"listen": "10.0.0.1"}}, "plain.sources", "name the networks"),
         ({"plain": {"sources": ["10.0.0.0/8"]}}, "plain.listen", "name the address"),

@@ -164,6 +164,7 @@ def router_settings(
         ),
         connections=router.max_connections,
         connections_per_source=router.max_connections_per_source,
+        access_log=router.access_log,
     )
 
 
