@@ -19,6 +19,7 @@ from ground2cloud.backchannel.server import BackchannelServer
 from ground2cloud.backchannel.tls import CERTIFICATE_FILE, Certificates
 from ground2cloud.core import clock
 from tests.lab.fake_desk import TOKEN, UNLIMITED, FakeDesk, Place, serving
+from tests.lab.flooding import flooding
 from tests.lab.waiting import wait_until
 
 SELF = "/v1/registrations/self"
@@ -106,12 +107,9 @@ async def test_several_addresses_share_the_places(tmp_path: Path) -> None:
     await other.start()
     client = Place(other, certificates, desk).known()
     try:
-        with contextlib.ExitStack() as stack:
-            for _ in range(50):
-                flooding = socket.create_connection(("127.0.0.1", one.port), timeout=10)
-                stack.enter_context(flooding)
-            async with asyncio.timeout(20):
-                while len(room) < 8:
+        with flooding([("127.0.0.1", one.port)] * 50) as flood:
+            async with asyncio.timeout(30):
+                while flood.left > 8:
                     await asyncio.sleep(0.01)
             assert (await asyncio.to_thread(client.claim, "127.0.0.1")).holder == "none"
             assert len(room) <= 8
