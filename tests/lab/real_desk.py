@@ -10,6 +10,7 @@ from ground2cloud.core.clock import wall
 from ground2cloud.openssh.sshd.authorized import KeyGrant
 from ground2cloud.openssh.sshd.pacing import Pace, Pacing
 from ground2cloud.openssh.sshd.sessions import Sessions
+from ground2cloud.openssh.sshd.strays import Strays
 from ground2cloud.registry.audit import Audit
 from ground2cloud.registry.records import Invite, Registration
 from ground2cloud.registry.store import Registry
@@ -40,8 +41,10 @@ class RealDesk(GatewayDesk):
         self.book = Book(registry)
         self.keys: list[KeyGrant] = []
         self.audit_file = directory / "audit.log"
+        sessions = Sessions(directory / "sessions.jsonl", write_atomic)
         self.lanes = lanes = Lanes(
-            Sessions(directory / "sessions.jsonl", write_atomic),
+            sessions,
+            Strays(directory / "listeners", write_atomic, sessions),
             Pacing(Pace(at_once=9, in_crowd=9)),
             on_change=lambda _places: None,
             on_login=lambda _session: None,
