@@ -145,6 +145,10 @@ def test_an_agent_gets_in_through_the_port_of_https_where_that_of_ssh_is_blocked
         assert agent.ssh_pids() == [lane], "a reload of the router leaves lanes through it alone"
         after = agent.status().lanes[0]
         assert (after.pid, after.restarts, after.state) == (lane, before.restarts, "ready")
+        told = gateway.cli("restart")
+        assert told.returncode == 0, told.stderr
+        assert f"lanes through port {shared} ended" in told.stdout
+        wait_until(lambda: agent.ssh_pids() not in ([], [lane]), what="another lane")
 
 
 def says_nothing(connection: socket.socket) -> None:

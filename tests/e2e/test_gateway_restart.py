@@ -53,6 +53,7 @@ def test_a_restart_keeps_the_lanes_and_the_process(gateway: GatewayLab, http_app
             told = gateway.cli("restart")
             assert told.returncode == 0, told.stderr
             assert told.stdout.startswith("restarted in ")
+            assert told.stdout.count("\n") == 1, "no lane has ended"
             wait_until(lambda: gateway.request(**route).status == 200, what="the application again")
         assert lane.poll() is None, "the lane outlived the restarts"
         after = gateway.status()

@@ -5,10 +5,11 @@ from threading import Event
 import click
 import psutil
 
-from ground2cloud.cli.gateway.opening import find_gateway, say
+from ground2cloud.cli.gateway.opening import config_path, find_gateway, say
 from ground2cloud.cli.requests import report
 from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.cli.words import duration
+from ground2cloud.config.load import load_gateway
 from ground2cloud.core import clock
 from ground2cloud.errors import EXIT_CONFIG, Ground2CloudError
 from ground2cloud.web.gateway_messages import GatewayStatus
@@ -23,9 +24,9 @@ _LOOK_EVERY = 0.05
 def restart(settings: Settings) -> int:
     """Begin anew, with the program that is installed now, and keep the lanes.
 
-    For an upgrade, and for what a reload does not take up. Lanes stay up; callers are cut off, and
-    refused for a second or two. A configuration that can't be used changes nothing, and the exit
-    code is 78.
+    For an upgrade, and for what a reload does not take up. Lanes stay up, but for those that come
+    through the port of HTTPS; callers are cut off, and refused for a second or two. A configuration
+    that can't be used changes nothing, and the exit code is 78.
     """
     client = find_gateway(settings)
     begun = clock.monotonic()
@@ -35,6 +36,9 @@ def restart(settings: Settings) -> int:
         return report(answer, "", refused=EXIT_CONFIG, who="the gateway")
     after = _wait(settings, before, begun + _WITHIN)
     say(f"restarted in {duration(clock.monotonic() - begun)}: {after.summary}")
+    router = load_gateway(config_path(settings)).router
+    if router.ssh_on_https_port:
+        say(f"lanes through port {router.https_port} ended with the router; agents bring them back")
     return 0
 
 
