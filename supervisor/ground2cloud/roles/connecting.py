@@ -54,6 +54,7 @@ _HINTS = {
     "unknown-route": "on the gateway, ground2cloud gateway agents shows what there is",
     "too-many-connections": f"{_LISTED}how many it may have",
     "too-many-requests": f"{_LISTED}how many it may have; connections that are kept cost none",
+    "source-crowded": "[router] max_connections_per_source of the gateway is how many it may have",
     "tunnel-down": "beside the application, ground2cloud status says why",
     "request-timeout": "the way to the gateway is slow, or something there holds requests back",
 }
