@@ -42,7 +42,7 @@ def gateway(short_dir: Path) -> Iterator[GatewayLab]:
 class NeverReady(GatewayLab):
     """Fails while it runs."""
 
-    def wait_ready(self, timeout: float = 30.0) -> GatewayStatus:
+    def wait_ready(self, timeout: float = 60.0) -> GatewayStatus:
         super().wait_ready(timeout)
         raise AssertionError("never ready")
 

@@ -28,8 +28,10 @@ def plain_tunnel(
     forward = f"127.0.0.1:{remote_port}:127.0.0.1:{target}"
     argv = sshd.client_argv("-N", "-R", forward, key=key)
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as ssh:
-        yield ssh
-        end_child(ssh)
+        try:
+            yield ssh
+        finally:
+            end_child(ssh)
 
 
 def test_a_small_gateway_that_does_not_come_up_leaves_nothing() -> None:

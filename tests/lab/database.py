@@ -97,7 +97,7 @@ class ThrowawayServer:
                 cwd=self.directory,
                 start_new_session=True,
             )
-        wait_until(self._answers, timeout=30, what=f"{type(self).__name__} answering", interval=0.1)
+        wait_until(self._answers, timeout=60, what=f"{type(self).__name__} answering", interval=0.1)
 
     def stop(self) -> None:
         """End the server; the data stay."""

@@ -104,7 +104,7 @@ class GatewayLab(Running):
         """The URL of its registry."""
         return sqlite_url(self.directory / "state" / REGISTRY_FILE)
 
-    def wait_ready(self, timeout: float = 30.0) -> GatewayStatus:
+    def wait_ready(self, timeout: float = 60.0) -> GatewayStatus:
         """Wait until sshd and the router are up."""
 
         def ready() -> GatewayStatus | None:
