@@ -295,8 +295,8 @@ def test_an_element_has_only_so_many_connections(scene: Joined) -> None:
             held.request("GET", "/")
             assert held.getresponse().read() == b"hello from other\n"
         third = stack.enter_context(contextlib.closing(through(way)))
-        third.connect()
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError):  # as early as while it connects
+            third.connect()
             third.sock.recv(1)
         told = "too-many-connections: This element has too many connections at once. - "
         assert way.words().startswith(told)
