@@ -295,9 +295,8 @@ def test_an_element_has_only_so_many_connections(scene: Joined) -> None:
             held.request("GET", "/")
             assert held.getresponse().read() == b"hello from other\n"
         third = stack.enter_context(contextlib.closing(through(way)))
-        with pytest.raises(ConnectionResetError):  # as early as while it connects
-            third.connect()
-            third.sock.recv(1)
+        with pytest.raises(ConnectionResetError):
+            first_byte(third)
         told = "too-many-connections: This element has too many connections at once. - "
         assert way.words().startswith(told)
         assert scene.ask("other", key)[:2] == (429, "too-many-connections")
@@ -314,6 +313,12 @@ def test_an_element_has_only_so_many_requests_a_second(scene: Joined) -> None:
 
 def over(answer: Response) -> Response | None:
     return answer if answer.status == 429 else None
+
+
+def first_byte(caller: http.client.HTTPConnection) -> bytes:
+    """May be refused as early as while it connects."""
+    caller.connect()
+    return caller.sock.recv(1)
 
 
 def through(way: Way) -> http.client.HTTPConnection:
