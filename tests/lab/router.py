@@ -21,7 +21,7 @@ from ground2cloud.haproxy.render import render
 from ground2cloud.haproxy.routes import Backend, Endpoint, Key, RouterSettings, master_socket
 from ground2cloud.haproxy.runtime import Runtime
 from tests.lab.ports import free_port
-from tests.lab.processes import end_child, run
+from tests.lab.processes import descendants, end_child, listens, run
 from tests.lab.waiting import wait_until
 
 SECRET = "an-element-key"
@@ -129,8 +129,14 @@ class Router:
         wait_until(lambda: "worker" in self.show("show proc", master=True), what="the master")
         before = self.loads()
         assert self.process is not None
+        old = descendants(self.process.pid)
         self.process.send_signal(signal.SIGUSR2)
         wait_until(lambda: self.loads() > before, what="a reload")
+        # For a moment both take what comes.
+        wait_until(
+            lambda: not any(listens(one.pid, self.port) for one in old),
+            what="the end of the old worker's listening",
+        )
 
     def words(self) -> str:
         """All that it said on stderr."""
