@@ -24,8 +24,10 @@ class Ended(NamedTuple):
 
 def run_here(config: Path, *words: str) -> Ended:
     """Run `ground2cloud WORDS --config FILE`: a process of its own spends a second on imports."""
-    # As a terminal's: some commands write bytes.
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    # As a terminal's: some commands write bytes. The ends of lines are the same on every system.
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True) for _ in range(2)
+    )
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([*words, "--config", str(config)])
     said, complained = (it.detach().getvalue().decode() for it in (out, err))

@@ -5,10 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
-from ground2cloud.backchannel.tls import Certificates
-from ground2cloud.core.clock import wall
 from ground2cloud.roles import connecting
 from ground2cloud.roles.connecting import Target
 
@@ -17,9 +14,12 @@ Habit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def leading_to(
-    habit: Habit, directory: Path | None = None, *, answers: bool = True
+    habit: Habit,
+    tls: tuple[ssl.SSLContext | None, ssl.SSLContext | None] = (None, None),
+    *,
+    answers: bool = True,
 ) -> AsyncIterator[Target]:
-    """What leads to this application; by TLS, where there is a directory for a certificate."""
+    """What leads to this application; by TLS, where there are contexts for it and its callers."""
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -28,11 +28,7 @@ async def leading_to(
         await habit(reader, writer)
         writer.close()
 
-    shown = trusted = None
-    if directory is not None:
-        certificates = Certificates(directory, ("127.0.0.1",), wall())
-        shown = certificates.context
-        trusted = ssl.create_default_context(cadata=certificates.authority)
+    shown, trusted = tls
     server = await asyncio.start_server(lead, "127.0.0.1", 0, ssl=shown)
     async with server:
         port = server.sockets[0].getsockname()[1]
@@ -68,3 +64,9 @@ async def heard(caller: socket.socket) -> bytes:
         return await asyncio.to_thread(caller.recv, 100)
     except ConnectionResetError:
         return b""
+
+
+async def ended(serving: asyncio.Task[None]) -> None:
+    """Give the local port up."""
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)

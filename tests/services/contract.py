@@ -97,7 +97,7 @@ class Contract:
         wait_until(lambda: not any(map(is_alive, old)), what="the end of the old ssh")
         wait_until(lambda: served.agent() != agent, what="another agent")
         served.wait_served()
-        assert len(served.ssh()) == 1
+        served.wait_alone()
 
     @pytest.mark.shows("exit 78", "stays down, not tried again; a start by hand is obeyed")
     def test_a_configuration_gone_bad_is_not_tried_again(self, served: OtherSite) -> None:
@@ -144,7 +144,7 @@ class Contract:
         assert not served.machine.path("/etc/ground2cloud/second.toml").exists()
         assert served.is_served()
         assert served.agent() == first
-        assert len(served.ssh()) == 1
+        served.wait_alone()
 
     @pytest.mark.shows("stop", "within seconds, and nothing is left running")
     def test_stop_and_uninstall_leave_nothing_but_what_is_the_users(

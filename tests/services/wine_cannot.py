@@ -9,6 +9,8 @@ GATEWAY = (
     "tests/unit/config/test_gateway.py",
     "tests/integration/backchannel",
     "tests/integration/registry",
+    "tests/integration/roles/test_connecting_tls.py",
+    "tests/integration/roles/test_gateway_desk_linux.py",
 )
 """What a gateway is made of: it runs on POSIX systems alone, and its packages are not installed.
 

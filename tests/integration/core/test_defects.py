@@ -1,16 +1,12 @@
 """What nobody expected to be raised ends a run, and neither the child for good nor the loop."""
 
-import asyncio
 import logging
-import sys
-import threading
 
 import psutil
 import pytest
 
-from ground2cloud.core import oneshot
 from ground2cloud.core.supervise import Supervisor, Transition
-from tests.integration.core.fakes import FOREVER, QUICK, READY, spec
+from tests.integration.core.fakes import FOREVER, QUICK, spec
 from tests.lab.waiting import eventually
 
 
@@ -68,26 +64,3 @@ async def test_a_defect_after_the_start_leaves_no_process() -> None:
         assert psutil.pid_exists(second)
     finally:
         await seen.supervisor.close()
-
-
-async def test_where_no_thread_can_be_started_no_process_is_left_behind() -> None:
-    """Before Python 3.12 asyncio has a thread wait for the end of each one on POSIX."""
-    seen = Seen()
-    others = set(psutil.Process().children())
-    before = threading.stack_size(1 << 46)  # bytes; no machine has them
-    try:
-        seen.supervisor.start(spec(FOREVER))
-        await eventually(lambda: len(seen.transitions) > 1, what="an attempt")
-        answer = await oneshot.run((sys.executable, "-c", READY), timeout=20)
-    finally:
-        threading.stack_size(before)
-    try:
-        await seen.ready()
-        if seen.transitions[1].after.verdict is not None:
-            assert seen.transitions[1].after.verdict.reason == "not-started"
-            assert answer.code is None
-        left = lambda: set(psutil.Process().children()) - others  # noqa: E731
-        await eventually(lambda: len(left()) == 1, what="one process, none besides")
-    finally:
-        await seen.supervisor.close()
-        await asyncio.sleep(0)

@@ -105,6 +105,10 @@ class Site:
         """Return the ssh clients on the machine."""
         return self.machine.processes("ssh")
 
+    def wait_alone(self) -> None:
+        """Wait until one ssh is all there is: beside it one may be asked for a moment."""
+        wait_until(lambda: len(self.ssh()) == 1, what="one ssh and no other")
+
     def journal(self, *more: str, unit: str = UNIT) -> Sequence[dict[str, Any]]:
         """Return what the unit wrote to the journal, oldest first."""
         self.machine.run("journalctl", "--sync")
