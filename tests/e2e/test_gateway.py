@@ -205,7 +205,14 @@ def test_a_port_that_something_else_holds_is_told_to_agent_and_operator(
         pytest.raises(RefusedError, match=re.escape(me)),
     ):
         agent.client.claim("127.0.0.1")
+    assert agent.client.claim("127.0.0.2").holder == "none"
+    assert len(gateway.status().problems) == 1, "another slot is another matter"
     assert agent.client.claim("127.0.0.1").holder == "none"
+    assert gateway.status().problems == ()
+    with socket.create_server(place), pytest.raises(RefusedError):
+        agent.client.claim("127.0.0.1")
+    assert len(gateway.status().problems) == 1
+    gateway.do("revoke", str(agent.id))
     assert gateway.status().problems == ()
 
 

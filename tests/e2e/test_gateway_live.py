@@ -1,5 +1,6 @@
 """An edit of gateway.toml while the gateway runs: what changed is in force, the rest goes on."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ground2cloud.backchannel.errors import UntrustedError
 from tests.lab.calling import WEB, Caller, calling, change, do, register
-from tests.lab.gateway import GatewayLab
+from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.ports import free_port
 from tests.lab.waiting import wait_until
@@ -191,6 +193,32 @@ def test_another_name_is_in_the_certificates_at_once(gateway: GatewayLab) -> Non
     again = register(gateway)
     assert (again.join.host, again.registered.endpoints[0].host) == ("localhost", "localhost")
     assert again.client.claim("127.0.0.1").holder == "none"
+
+
+def test_an_edit_that_sshd_refuses_leaves_the_names_by_which_agents_know_the_gateway(
+    gateway: GatewayLab,
+) -> None:
+    agent, file = register(gateway), gateway.directory / "run" / "sshd_config"
+    good = file.read_text()
+    file.unlink()
+    (file / "in the way").mkdir(parents=True)
+    try:
+        change(gateway, gateway={"host": "other.example.com"}, ssh={"alive_interval": 9})
+        code, told = do(gateway, "reload")
+        assert code == 78
+        assert "[ssh]: " in told
+    finally:
+        (file / "in the way").rmdir()
+        file.rmdir()
+        file.write_text(good)
+    # It may be trying the edit a second time: it has seen it by itself as well.
+    wait_until(lambda: answered(agent), what="the name by which the agent knows it")
+
+
+def answered(agent: LabAgent) -> bool:
+    with contextlib.suppress(UntrustedError):
+        return agent.client.claim("127.0.0.1").holder == "none"
+    return False
 
 
 def test_the_audit_log_begins_anew_where_the_file_says(gateway: GatewayLab) -> None:

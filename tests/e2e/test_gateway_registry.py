@@ -140,6 +140,25 @@ def test_postgresql_may_go_away_and_come_back(
         assert '"reason":"unavailable"' not in gateway.audit()
 
 
+def test_what_is_owed_does_not_wait_for_postgresql(short_dir: Path, server: Postgres) -> None:
+    """Keys that a full disk kept from being written need no database; and they are told apart."""
+    with on(short_dir, server) as gateway:
+        keys = short_dir / "run" / "authorized_keys"
+        keys.unlink()
+        (keys / "in the way").mkdir(parents=True)
+        unavailable(lambda: gateway.register(WEB))
+        wait_until(lambda: gateway.status().problems, what="the operator is told")
+        [problem] = gateway.status().problems
+        assert "keys of sshd can't be written" in problem
+        server.stop()
+        wait_until(lambda: len(gateway.status().problems) == 2, what="both are told")
+        (keys / "in the way").rmdir()
+        keys.rmdir()
+        wait_until(lambda: "ssh-ed25519" in keys.read_text(), what="the keys", timeout=20)
+        wait_until(lambda: "keys of sshd are written again" in gateway.log_text(), what="told")
+        assert "registry can be used again" not in gateway.log_text()
+
+
 def test_postgresql_may_hang(short_dir: Path, server: Postgres, http_app: HttpApp) -> None:
     """A server that lives and does not answer is away, too: nothing waits for it for ever."""
     with on(short_dir, server) as gateway:

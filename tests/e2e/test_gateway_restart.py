@@ -1,10 +1,12 @@
 """`gateway restart`: the program anew in the same process, with the lanes that are up."""
 
+import contextlib
 import os
 import signal
 import socket
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import tomli_w
 
 from ground2cloud.backchannel.tls import AUTHORITY_FILE
 from ground2cloud.config.model import Kind
+from ground2cloud.errors import Ground2CloudError
 from ground2cloud.web.gateway_client import GatewayClient
 from tests.lab.gateway import GatewayLab
 from tests.lab.httpapp import HttpApp
@@ -137,6 +140,30 @@ def test_a_stop_in_the_middle_of_a_restart_is_a_stop(
         gateway.stop()
         lane.wait(timeout=20)
     assert gateway.exit_code == 0
+
+
+SLOW = """#!/bin/sh
+if [ -e {here}/slow ]; then touch {here}/asked; sleep 1; fi
+exec /usr/sbin/haproxy "$@"
+"""
+
+
+def test_a_stop_while_a_restart_is_examined_is_a_stop(short_dir: Path) -> None:
+    program = short_dir / "haproxy"
+    program.write_text(SLOW.format(here=short_dir))
+    program.chmod(0o755)
+    with (
+        GatewayLab(short_dir, router={"program": str(program)}) as gateway,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        (short_dir / "slow").touch()
+        answer = pool.submit(GatewayClient.from_run_dir(short_dir / "run").restart)
+        wait_until((short_dir / "asked").exists, what="the question")
+        os.kill(gateway.pid, signal.SIGTERM)
+        wait_until(lambda: gateway.exit_code == 0, what="its end")
+        with contextlib.suppress(Ground2CloudError):  # unless the answer was cut off
+            assert "stopping" in answer.result().message
+        assert "restarting" not in gateway.log_text()
 
 
 WAITING = """

@@ -147,6 +147,25 @@ async def test_an_end_that_fails_is_tried_again(
     assert not place.doorkeeper.stuck
 
 
+async def test_lanes_that_ended_by_themselves_after_all_are_no_trouble_any_more(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_registration: int, **_keep: object) -> int:
+        return 1
+
+    lane = await place.lane()
+    with monkeypatch.context() as patch:
+        patch.setattr(place.lanes, "end", fails)
+        place.change_key()
+        await place.doorkeeper.enforce()
+    assert place.doorkeeper.stuck == {1001}
+    lane.process.kill()
+    await eventually(lambda: not place.lanes.of(1001), what="its end")
+    await place.doorkeeper.enforce()
+    assert not place.doorkeeper.stuck
+    assert not place.doorkeeper.owes
+
+
 async def test_a_login_that_could_not_be_ended_at_once_is_ended_later(place: Place) -> None:
     """One of a revoked registration that was being let in while its key was withdrawn."""
     place.revoke()

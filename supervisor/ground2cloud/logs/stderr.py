@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import Protocol
 
+from ground2cloud.core.threads import leave_signals
 from ground2cloud.logs.lines import LineHandler, WholeLines
 
 QUEUE = 1000
@@ -68,6 +69,7 @@ class StderrHandler(LineHandler):
         super().close()
 
     def _run(self) -> None:
+        leave_signals()
         while (line := self._queue.get()) is not None:
             with contextlib.suppress(OSError, ValueError):  # ValueError: closed
                 self._lines.put(line)

@@ -95,3 +95,23 @@ async def test_an_element_ends_with_its_time_and_once() -> None:
     await ending.enforce()
     assert len(router.asked) == 1
     assert ending.next_look(NOW + 13) == LONGEST_LOOK
+
+
+async def test_a_clock_that_went_astray_does_not_keep_an_element_for_ever() -> None:
+    one = Element(7, "x", HASHES[7], (Grant(1001),), 1.0, expires_at=NOW + 1000)
+    router, elements = Router(), (one,)
+    ending = endings(router)
+    for now, times in ((NOW, 0), (NOW + 9000, 1), (NOW, 1), (NOW + 9000, 2), (NOW + 9001, 2)):
+        ending.note_expired(elements, now)
+        await ending.enforce()
+        assert len(router.asked) == times, now
+
+
+async def test_a_number_that_is_given_again_has_an_end_of_its_own() -> None:
+    one = Element(7, "x", HASHES[7], (Grant(1001),), 1.0, expires_at=NOW)
+    router = Router()
+    ending = endings(router)
+    for element, now in ((one, NOW + 5), (replace(one, expires_at=NOW + 10), NOW + 15)):
+        ending.note_expired((element,), now)
+        await ending.enforce()
+    assert len(router.asked) == 2

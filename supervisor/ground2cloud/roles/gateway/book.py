@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from ground2cloud.core.threads import leave_signals
 from ground2cloud.logs.fields import log
 from ground2cloud.registry.errors import RegistryError
 from ground2cloud.registry.records import Element, News, Registration
@@ -58,8 +59,9 @@ class Book:
         self._line = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._questions = asyncio.Semaphore(AT_ONCE)
-        self._asking = ThreadPoolExecutor(AT_ONCE, "registry-ask")
-        self._changing = ThreadPoolExecutor(2, "registry-change")  # one may be given up, and hang
+        self._asking = ThreadPoolExecutor(AT_ONCE, "registry-ask", leave_signals)
+        # One may be given up, and hang.
+        self._changing = ThreadPoolExecutor(2, "registry-change", leave_signals)
 
     async def look(self) -> bool:
         """Read what is new; answer whether anything is.

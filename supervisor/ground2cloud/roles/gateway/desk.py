@@ -80,8 +80,8 @@ class GatewayDesk:
         self._on_routes = on_routes
         self.claims: Counter[str] = Counter()
         """How claims ended, since the start."""
-        self.taken: dict[int, str] = {}
-        """By registration: which of its ports something else has, as its last claim found it."""
+        self.taken: dict[tuple[int, str], str] = {}
+        """By registration and slot: which ports something else has, as the last claim found it."""
 
     def note_refusal(self, call: str, slug: str, source: str) -> None:
         """Take a refusal by the server itself to the audit log."""
@@ -281,12 +281,12 @@ class GatewayDesk:
     def _note_taken(self, identity: int, slot: str, claim: Claim) -> None:
         """Tell the operator, who alone can mend it."""
         if claim.outcome is not Claimed.FOREIGN:
-            self.taken.pop(identity, None)
+            self.taken.pop((identity, slot), None)
             return
         text = f"a tunnel port of registration {identity} on {slot} is held by {_holder(claim)}"
-        if self.taken.get(identity) != text:
+        if self.taken.get((identity, slot)) != text:
             log(_log, logging.WARNING, "port-taken", text)
-        self.taken[identity] = text
+        self.taken[identity, slot] = text
 
     def _registered(self, made: Registration) -> messages.Registered:
         return messages.Registered(

@@ -63,6 +63,7 @@ class Doorkeeper:
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._asked = 0
         self._done = 0
+        self._proving: dict[int, float] = {}
         self.stuck: set[int] = set()
         """Registrations that have lanes which should end and don't; it is gone on with."""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -136,7 +137,7 @@ class Doorkeeper:
             return
         self._reports.see(mine.id, wall(), session.source)
         if mine.next_key is not None and fingerprint(mine.next_key) == session.fingerprint:
-            self._spawn(self._prove(session, mine.next_key))
+            self._begin_to_prove(mine.id)
 
     def _take_over(self) -> None:
         """Compare the book with what was in force: whose lanes are to end, in whole or in part."""
@@ -187,7 +188,7 @@ class Doorkeeper:
                 del self._ending[identity]
         if not keys:
             self._reports.forget(identity)
-        if doomed or left or not keys:
+        if doomed or left or not keys or identity in self.stuck:
             self._tell_ended(identity, left, monotonic() - begun, gone=not keys)
 
     def _tell_ended(self, identity: int, left: int, took: float, *, gone: bool) -> None:
@@ -206,16 +207,36 @@ class Doorkeeper:
         took = round(took, 3)
         self._audit.write("lanes-ended", wall(), registration=identity, left=left, took=took)
 
-    async def _prove(self, session: Session, key: str) -> None:
-        """Make a key the only one, once a lane that logged in with it is up."""
-        deadline = monotonic() + PROVE_WITHIN
-        while not await self._lanes.carries(session):
-            if monotonic() > deadline or not session.alive:
-                return
-            await asyncio.sleep(_LOOK_EVERY)
-        before = self._book.registrations.get(session.registration)
-        if before is None or before.next_key != key:
-            return
+    def _begin_to_prove(self, identity: int) -> None:
+        under_way = identity in self._proving
+        self._proving[identity] = monotonic() + PROVE_WITHIN
+        if not under_way:
+            self._spawn(self._prove(identity))
+
+    async def _prove(self, identity: int) -> None:
+        """Make a key the only one, once a lane that logged in with it is up.
+
+        One at a time looks at all of a registration: somebody may log in again and again.
+        """
+        try:
+            while monotonic() < self._proving[identity]:
+                mine = self._book.registrations.get(identity)
+                key = mine.next_key if mine is not None else None
+                if key is None:
+                    return
+                proof = fingerprint(key)
+                with_it = [it for it in self._lanes.of(identity) if it.fingerprint == proof]
+                if not with_it:
+                    return
+                for session in with_it:
+                    if await self._lanes.carries(session):
+                        await self._confirm(session, key)
+                        return
+                await asyncio.sleep(_LOOK_EVERY)
+        finally:
+            del self._proving[identity]
+
+    async def _confirm(self, session: Session, key: str) -> None:
         try:
             proven = await self._book.change(lambda it: it.confirm_key(session.registration, key))
         except (RefusedError, RegistryError) as error:

@@ -34,7 +34,8 @@ class Endings:
         self._registrations: set[int] = set()
         self._seen: tuple[Element, ...] = ()
         self._expiring: list[tuple[float, int]] = []
-        self._expired: set[int] = set()
+        self._expired: dict[int, float] = {}
+        self._now = -math.inf
 
     def note_gone(self, known: Maps, wanted: Maps, touched: Mapping[str, Collection[str]]) -> None:
         """Compare what the router knows with what it should, where that may differ."""
@@ -46,18 +47,23 @@ class Endings:
             self._registrations |= {_registration(route) for route in routes} - left
 
     def note_expired(self, elements: tuple[Element, ...], now: float) -> None:
-        """Note whose time has passed; seconds since 1970."""
-        if elements is not self._seen:
+        """Note whose time has passed; seconds since 1970, which may be less than before."""
+        if elements is not self._seen or now < self._now:
             self._seen = elements
-            self._expiring = [
-                (math.ceil(each.expires_at) + _GRACE, each.id)
+            self._expired = {one: end for one, end in self._expired.items() if end <= now}
+            ends = {
+                each.id: math.ceil(each.expires_at) + _GRACE
                 for each in elements
-                if each.expires_at is not None and each.id not in self._expired
+                if each.expires_at is not None
+            }
+            self._expiring = [
+                (end, one) for one, end in ends.items() if self._expired.get(one) != end
             ]
             heapq.heapify(self._expiring)
+        self._now = now
         while self._expiring and self._expiring[0][0] <= now:
-            _, element = heapq.heappop(self._expiring)
-            self._expired.add(element)
+            end, element = heapq.heappop(self._expiring)
+            self._expired[element] = end
             self._elements.add(element)
 
     def next_look(self, now: float) -> float:

@@ -45,6 +45,7 @@ from ground2cloud.roles.gateway.narrating import Narrator
 from ground2cloud.roles.gateway.overview import Overview
 from ground2cloud.roles.gateway.reports import Reports
 from ground2cloud.roles.gateway.routing import NAME as ROUTER
+from ground2cloud.roles.gateway.trouble import Trouble
 from ground2cloud.roles.keeping import for_ever
 from ground2cloud.service.notify import Notifier
 from ground2cloud.web.gateway_messages import Agents, GatewayStatus
@@ -94,7 +95,8 @@ class Gateway:
         """Whether it ended in order to be started again in the same process."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._written_at = 0.0
-        self._trouble = ""
+        self._registry = Trouble("registry", "the registry can be used again")
+        self._keys = Trouble("keys", "the keys of sshd are written again")
         self._book = Book(registry)
         self._reports = Reports()
         self._audit = foundation.open_audit(places, config.audit)
@@ -286,6 +288,8 @@ class Gateway:
         present = self._live.config
         if refusal := await anew.refusal(self._path, self._config, self._places, present):
             return refusal
+        if self._stopping.is_set():  # meanwhile
+            return Answer(ok=False, message="the gateway is stopping")
         self.begins_anew = True
         self._stopping.set()
         return Answer(ok=True)
@@ -305,18 +309,30 @@ class Gateway:
             self._notifier.watchdog()
             self._owner.settle()
             self._lanes.settle()
-            try:
-                if await self._book.look() or self._doorkeeper.owes:
-                    await self._doorkeeper.enforce()
-                if monotonic() - self._written_at > WRITE_INTERVAL:
-                    await self._write_sightings()
-            except RuntimeSocketError:
-                self._router.poke()
-            except (RegistryError, OSError) as error:
-                self._note_trouble(str(error))
-            else:
-                self._note_trouble("")
+            await self._keep_in_force()
             await asyncio.sleep(self._notifier.due(LOOK_INTERVAL))
+
+    async def _keep_in_force(self) -> None:
+        """Read what is new and put it in force; what is owed, also while the registry is away."""
+        news = False
+        try:
+            news = await self._book.look()
+            if monotonic() - self._written_at > WRITE_INTERVAL:
+                await self._write_sightings()
+        except RegistryError as error:
+            self._registry.note(str(error))
+        else:
+            self._registry.note("")
+        try:
+            if news or self._doorkeeper.owes:
+                await self._doorkeeper.enforce()
+        except RuntimeSocketError:
+            self._router.poke()
+        except OSError as error:
+            self._router.poke()
+            self._keys.note(f"the keys of sshd can't be written: {error.strerror or error}")
+        else:
+            self._keys.note("")
 
     async def _write_sightings(self) -> None:
         self._written_at = monotonic()
@@ -324,21 +340,14 @@ class Gateway:
         if due:
             await self._book.ask(lambda it: it.seen(due))
 
-    def _note_trouble(self, trouble: str) -> None:
-        if trouble and not self._trouble:
-            log(_log, logging.ERROR, "registry-trouble", trouble)
-        elif self._trouble and not trouble:
-            log(_log, logging.INFO, "registry-again", "the registry can be used again")
-        self._trouble = trouble
-
     async def _figures(self) -> Figures:
         return await self._overview.figures()  # made later than the doors
 
     def _problems(self) -> tuple[str, ...]:
-        mine = (*self._live.problems, self._trouble, self._lanes.trouble, self._audit.trouble)
+        mine = self._registry.text, self._keys.text, self._lanes.trouble, self._audit.trouble
         stuck = sorted(self._doorkeeper.stuck)[:_SHOWN]
         lanes = (f"lanes of registration {each} that should end don't" for each in stuck)
-        return *filter(None, mine), *lanes, *self._overview.taken()
+        return *self._live.problems, *filter(None, mine), *lanes, *self._overview.taken()
 
     async def _reload_sshd(self) -> None:
         if SSHD in self._supervisor.names:  # before its start there is nothing to reload

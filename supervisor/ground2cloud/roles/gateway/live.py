@@ -100,6 +100,7 @@ class LiveConfiguration:
         self.places = places
         self._path = path
         self._identity = identity
+        self._names: tuple[str, ...] | None = foundation.names(config)
         self._parts = parts
         self._bad: tuple[str, ...] = ()
         self._late: tuple[str, ...] = ()
@@ -166,12 +167,15 @@ class LiveConfiguration:
         try:
             router = router_settings(config, places, foundation.RunFiles(places.run))
             sshd = sshd_settings(config, places)
-            await self._rename(config, places)
         except (ValueError, Ground2CloudError, OSError) as error:
             raise _RefusedError([f"{self._path.name}: {error}"]) from error
         parts = self._parts
         parts.router.settings = router
         self._require(await parts.router.reload(), "[router]")
+        try:
+            await self._rename(config, places)
+        except (ValueError, Ground2CloudError, OSError) as error:
+            raise _RefusedError([f"{self._path.name}: [gateway]: {error}"]) from error
         parts.sshd.settings = sshd
         self._require(await self._reload_sshd(), "[ssh]")
         try:
@@ -194,11 +198,13 @@ class LiveConfiguration:
     async def _rename(self, config: GatewayConfig, places: GatewayLocations) -> None:
         """Be good for the names of this configuration."""
         names = foundation.names(config)
-        if names == foundation.names(self.config):
+        if names == self._names:
             return
+        self._names = None  # until both are made: what fails between has to be put back
         keygen = self._parts.sshd.program.keygen
         self._identity = await foundation.host_identity(config, places, keygen)
         await asyncio.to_thread(self._parts.certificates.rename, names, wall())
+        self._names = names
 
     def _tell_rest(self, config: GatewayConfig, places: GatewayLocations) -> None:
         parts, before = self._parts, self.config

@@ -80,7 +80,12 @@ class Overview:
 
     def taken(self) -> tuple[str, ...]:
         """Say which tunnel ports others hold."""
-        taken = sorted(self._desk.taken.values())
+        known = self._book.registrations
+        taken = sorted(
+            text
+            for (identity, _), text in self._desk.taken.items()
+            if identity in known and known[identity].revoked_at is None
+        )
         more = len(taken) - _SHOWN
-        rest = (f"and tunnel ports of {more} more registrations",) if more > 0 else ()
+        rest = (f"and tunnel ports on {more} more slots",) if more > 0 else ()
         return *taken[:_SHOWN], *rest

@@ -4,6 +4,9 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from ground2cloud.core.threads import leave_signals
 
 assert sys.platform != "win32"
 
@@ -14,6 +17,7 @@ _TURNS = 3  # of the loop, until what came before is heard: seen, queued, called
 def listen(stop: Callable[[], None], reload: Callable[[], None]) -> None:
     """Call `stop` or `reload` on the running loop when the signal for it comes."""
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(None, "asyncio", leave_signals))
     for number in _STOP:
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
