@@ -338,7 +338,7 @@ async def test_who_downloads_when_the_lane_dies_hears_of_it_and_comes_again(
         scene.cut()
         with pytest.raises(aiohttp.ClientPayloadError):
             await drain(response.content)
-    await asyncio.to_thread(assert_back, scene)
+    await asyncio.to_thread(scene.wait_back, "web")
 
 
 async def drain(stream: aiohttp.StreamReader) -> None:
@@ -361,7 +361,7 @@ def test_who_uploads_when_the_lane_dies_hears_of_it_and_comes_again(
 
     with connection(scene) as caller, pytest.raises((BrokenPipeError, ConnectionResetError)):
         upload(caller, body(), headers)
-    assert_back(scene)
+    scene.wait_back("web")
 
 
 async def test_a_websocket_whose_lane_dies_ends(
@@ -373,20 +373,7 @@ async def test_a_websocket_whose_lane_dies_ends(
         scene.cut()
         assert (await socket.receive()).type in {WSMsgType.CLOSED, WSMsgType.ERROR}
         assert socket.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
-    await asyncio.to_thread(assert_back, scene)
-
-
-def assert_back(scene: Joined) -> None:
-    """Wait for the new lane: until then callers are told so, and from then on all is well."""
-    seen = []
-
-    def back() -> bool:
-        seen.append(scene.ask("web", scene.key_to_all)[:2])
-        return seen[-1][0] == 200
-
-    wait_until(back, timeout=30, what="a new lane")
-    assert set(seen[:-1]) <= {(503, "tunnel-down")}, seen
-    assert {scene.ask("web", scene.key_to_all).status for _ in range(30)} == {200}
+    await asyncio.to_thread(scene.wait_back, "web")
 
 
 def assert_little_memory(scene: Joined) -> None:

@@ -18,6 +18,9 @@ from tests.lab.places import short_directory
 from tests.lab.ports import free_port
 from tests.lab.waiting import wait_until
 
+CALLS = 30
+"""So many are answered one after the other when all is well again."""
+
 
 class Application(NamedTuple):
     """What an agent offers: a port of 127.0.0.1, and what speaks there."""
@@ -104,6 +107,25 @@ class Joined:
         assert before, "the agent has no lane"
         for pid in before:
             psutil.Process(pid).kill()
+
+    def wait_back(self, service: str) -> None:
+        """Wait for the new lane: until then callers are told so, and from then on all is well.
+
+        It may carry a call before the router has been told that the former one is down.
+        """
+        seen: list[tuple[int, str | None]] = []
+        carriers: set[int] = set()
+
+        def back() -> bool:
+            answer = self.ask(service, self.key_to_all)
+            seen.append((answer.status, answer.error))
+            if answer.status == 200:
+                carriers.update(self.agent.ssh_pids())
+            return {status for status, _ in seen[-CALLS:]} == {200} and len(seen) >= CALLS
+
+        wait_until(back, timeout=30, what=f"{CALLS} answers one after the other")
+        assert {error for status, error in seen if status != 200} <= {"tunnel-down"}, seen
+        assert len(carriers) == 1, f"more than one new lane: {seen}"
 
 
 @contextlib.contextmanager
