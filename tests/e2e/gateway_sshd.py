@@ -20,9 +20,8 @@ from ground2cloud.openssh.sshd.ca import HostIdentity, ensure_identity, known_ho
 from ground2cloud.openssh.sshd.child import NAME, SshdChild
 from ground2cloud.openssh.sshd.claims import Claims
 from ground2cloud.openssh.sshd.events import Event
-from ground2cloud.openssh.sshd.process import listening
 from ground2cloud.openssh.sshd.program import SshdProgram, find_grep, find_sshd
-from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.openssh.sshd.sessions import Session, Sessions, held
 from ground2cloud.openssh.sshd.settings import Listen, SshdPlaces, SshdSettings
 from ground2cloud.rendering.atomic import write_atomic
 from tests.lab.places import short_directory
@@ -183,11 +182,8 @@ class GatewaySshd:
     def holder(self, registration: int, slot: str, ports: Collection[int]) -> Session | None:
         """Return the session that holds all these ports on a slot."""
         wanted = {(slot, port) for port in ports}
-        for session in self.sessions.of(registration):
-            for process in session.processes():
-                if wanted <= listening(process):
-                    return session
-        return None
+        places = held(self.sessions.of(registration))
+        return next((session for session in places if wanted <= places[session]), None)
 
     def refuse(self, registration: int, *arguments: str) -> str:
         """Run a registration's ssh to its end, which must be a failure; return its words."""

@@ -12,8 +12,8 @@ import pytest
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.authorized import fingerprint
 from ground2cloud.openssh.sshd.claims import LIMIT, Claimed, Claims
-from ground2cloud.openssh.sshd.process import Process, listening
-from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.openssh.sshd.process import Process
+from ground2cloud.openssh.sshd.sessions import Session, Sessions, held
 from ground2cloud.rendering.atomic import write_atomic
 from tests.e2e.gateway_sshd import LOCAL, SLOTS, GatewaySshd, gateway_sshd
 from tests.lab.httpapp import HttpApp
@@ -233,7 +233,7 @@ async def test_revoked_lanes_are_gone_within_a_second_and_for_good(
     gateway.claims.bar(1001)
     assert await gateway.claims.end_sessions(1001) == 0, f"there after {LIMIT} s"
     assert gateway.claims.sessions_of(1001) == ()
-    assert not any(listening(process) for s in sessions for process in s.processes())
+    assert not any(held(sessions).values())
     assert "Permission denied" in gateway.refuse(1001, "-N", "-R", f"{LOCAL}:{mine}:{LOCAL}:1")
     assert other.process.poll() is None
     assert http_get(theirs) == "hello from app\n"

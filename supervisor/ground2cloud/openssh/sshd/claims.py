@@ -4,13 +4,16 @@ A dead client's session holds its ports until sshd gives it up, half a minute la
 found by its LISTEN socket and ended only if the record proves it a session of this gateway's sshd
 (whose process said so, on its own pipe, and which is still the same process) and of this very
 registration. Whatever else holds a port is never touched.
+
+What a look costs grows with the sessions that the claimer has, so nobody has more of them than a
+good agent ever would: sshd itself does not count those of one key.
 """
 
 import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,8 +21,7 @@ import psutil
 
 from ground2cloud.core.clock import monotonic
 from ground2cloud.openssh.sshd.ending import end_processes
-from ground2cloud.openssh.sshd.process import children_of, listening
-from ground2cloud.openssh.sshd.sessions import NOBODY, Session, Sessions
+from ground2cloud.openssh.sshd.sessions import NOBODY, Session, Sessions, held, processes_of
 
 GRACE = 0.3
 """Seconds between SIGTERM and SIGKILL; a session ends 7 ms after SIGTERM unless it is stopped."""
@@ -71,27 +73,41 @@ class Claims:
 
     Args:
         sessions: the record.
+        on_surplus: called with a registration, and how many of its sessions were ended because
+            they were too many.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        on_surplus: Callable[[int, int], object] = lambda _registration, _ended: None,
+    ) -> None:
         self._sessions = sessions
+        self._on_surplus = on_surplus
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._barred: set[int] = set()
         self._ending: set[asyncio.Task[int]] = set()
+        self._thinning: dict[int, asyncio.Task[None]] = {}
 
     def hear(self, event: object, now: float) -> Session | None:
         """Take an event of sshd's; a session that may not be (any more) is ended at once.
 
+        So is, soon, what its registration has too many with it: see `surplus` of the record.
         Answers the session that has just logged in, if it is one and may stay.
 
         Raises:
             OSError: its process can't be looked at now.
         """
         session = self._sessions.hear(event, now)
-        if session is None or self.is_welcome(session):
-            return session
-        self._end_soon(session)
-        return None
+        if session is None:
+            return None
+        if not self.is_welcome(session):
+            self._end_soon(session)
+            return None
+        mine = session.registration
+        if mine not in self._thinning and self._sessions.surplus(mine):
+            self._thinning[mine] = asyncio.create_task(self._thin(mine))
+        return session
 
     def is_welcome(self, session: Session) -> bool:
         """Whether a session is of a registration that exists and is not revoked."""
@@ -176,15 +192,33 @@ class Claims:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
+    async def _thin(self, registration: int) -> None:
+        """End what a registration has too many, also of those that log in meanwhile.
+
+        What can't be ended now is left to the next login.
+        """
+        try:
+            while surplus := self._sessions.surplus(registration):
+                mine = self._sessions.of(registration)
+                doomed = await asyncio.to_thread(_least_wanted, mine, surplus)
+                left = await self._end(doomed)
+                self._on_surplus(registration, surplus - left)
+                if left:
+                    return
+        except (OSError, RuntimeError):  # as in `_end`
+            return
+        finally:
+            del self._thinning[registration]
+
 
 def _settle(mine: Iterable[Session], places: Collection[tuple[str, int]], before: float) -> Claim:
     """Look who holds the places, and end those sessions that logged in before then."""
     open_places = set(places)
     holders = []
-    for session in mine:
-        held = _held(session) & open_places
-        open_places -= held
-        if held:
+    for session, all_places in held(mine).items():
+        theirs = all_places & open_places
+        open_places -= theirs
+        if theirs:
             holders.append(session)
     stale = tuple(session for session in holders if session.accepted_at < before)
     left = _end(stale)
@@ -198,20 +232,21 @@ def _settle(mine: Iterable[Session], places: Collection[tuple[str, int]], before
     return Claim(Claimed.SPARED if holders else Claimed.FREE, tuple(holders))
 
 
-def _held(session: Session) -> frozenset[tuple[str, int]]:
-    held: frozenset[tuple[str, int]] = frozenset()
-    for process in session.processes():
-        held |= listening(process)
-    return held
+def _least_wanted(sessions: Iterable[Session], count: int) -> list[Session]:
+    """Return so many of them: the oldest of those that hold no place, then the newest of the rest.
+
+    The newest of those that hold none may be just about to: a lane opens its ports 10 ms after its
+    login. What carries something stays where it was first.
+    """
+    places = held(sessions)
+    idle = [session for session in places if not places[session]]
+    busy = [session for session in places if places[session]]
+    return [*idle, *reversed(busy)][:count]
 
 
 def _end(sessions: Collection[Session]) -> tuple[Session, ...]:
-    below = children_of(session.connection for session in sessions if session.child is None)
     processes = {
-        process: session
-        for session in sessions
-        for process in (*below.get(session.connection, ()), session.child, session.connection)
-        if process is not None
+        process: session for session, mine in processes_of(sessions).items() for process in mine
     }
     left = end_processes(processes, grace=GRACE, limit=LIMIT)
     return tuple({processes[process] for process in left})

@@ -94,16 +94,3 @@ def children_of(parents: Iterable[Process]) -> dict[Process, list[Process]]:
         if parent is not None and process is not None:
             found[parent].append(process)
     return found
-
-
-def listening(process: Process) -> frozenset[tuple[str, int]]:
-    """Return the addresses and ports on which the process itself listens (TCP over IPv4)."""
-    try:
-        sockets = psutil.Process(process.pid).net_connections(kind="tcp4")
-    except psutil.Error:
-        return frozenset()
-    if not is_same(process):
-        return frozenset()
-    return frozenset(
-        (at.laddr.ip, at.laddr.port) for at in sockets if at.status == psutil.CONN_LISTEN
-    )

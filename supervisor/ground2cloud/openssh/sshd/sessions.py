@@ -18,9 +18,11 @@ import msgspec
 
 from ground2cloud.openssh.sshd.authorized import KeyGrant, fingerprint
 from ground2cloud.openssh.sshd.events import Accepted, ChildOf
+from ground2cloud.openssh.sshd.holding import listening
 from ground2cloud.openssh.sshd.process import (
     Process,
     children,
+    children_of,
     identify,
     is_child,
     is_same,
@@ -29,6 +31,13 @@ from ground2cloud.openssh.sshd.process import (
 
 NOBODY = 0
 """The registration of a key that no one was given: it has to go."""
+
+FOR_SLOT = 2
+"""Sessions for each slot: the one that is up, and the one that it replaces. What a network that
+failed left is ended by the claim of the new one, or by sshd after half a minute."""
+
+FOR_COMMANDS = 2
+"""Sessions beyond those: `rotate-key` and `doctor` have a lane of their own for a moment."""
 
 _SLACK = 1000  # lines of dead sessions in the file before it is written anew
 
@@ -72,6 +81,33 @@ class Session:
         return (*below, self.connection)
 
 
+def processes_of(sessions: Iterable[Session]) -> dict[Session, tuple[Process, ...]]:
+    """Return what `Session.processes` does, for many at the price of one."""
+    asked = tuple(sessions)
+    below = children_of(session.connection for session in asked if session.child is None)
+    return {
+        session: (
+            *(below.get(session.connection, ()) if session.child is None else (session.child,)),
+            session.connection,
+        )
+        for session in asked
+    }
+
+
+def held(sessions: Iterable[Session]) -> dict[Session, frozenset[tuple[str, int]]]:
+    """Return the places on which the processes of each session listen. Blocks.
+
+    Raises:
+        OSError: it can't be looked now.
+    """
+    processes = processes_of(sessions)
+    places = listening(process for mine in processes.values() for process in mine)
+    return {
+        session: frozenset[tuple[str, int]]().union(*(places[process] for process in mine))
+        for session, mine in processes.items()
+    }
+
+
 class Sessions:
     """The record.
 
@@ -96,6 +132,7 @@ class Sessions:
         self._write = write
         self._supervisor = supervisor or os.getpid()
         self._owners: dict[str, int] = {}
+        self._slots: dict[int, int] = {}
         self._by_pid: dict[int, Session] = {}
         self._of: dict[int, set[int]] = {}
         self._lines = 0
@@ -104,6 +141,7 @@ class Sessions:
         """Learn whose keys these are. A withdrawn key is never forgotten: its session may live."""
         for grant in grants:
             self._owners[fingerprint(grant.key)] = grant.registration
+            self._slots[grant.registration] = len(grant.slots)
 
     def hear(self, event: object, now: float) -> Session | None:
         """Take an event of sshd's; answer the session that has just logged in, if it is one.
@@ -132,6 +170,13 @@ class Sessions:
             if session not in living:
                 self._forget(session)
         return tuple(sorted(living, key=lambda session: session.accepted_at))
+
+    def surplus(self, registration: int) -> int:
+        """Return how many sessions a registration has beyond those that a good agent needs."""
+        most = FOR_SLOT * self._slots.get(registration, 0) + FOR_COMMANDS
+        if len(self._of.get(registration, ())) <= most:
+            return 0  # the dead ones included, which are not looked for then
+        return max(0, len(self.of(registration)) - most)
 
     def all(self) -> tuple[Session, ...]:
         """Return all living sessions; 0.1 ms for each."""

@@ -17,7 +17,8 @@ import psutil
 
 from ground2cloud.core.births import boot
 from ground2cloud.openssh.sshd.ending import end_processes
-from ground2cloud.openssh.sshd.process import Process, identify, is_same, listening, parent_of
+from ground2cloud.openssh.sshd.holding import listening
+from ground2cloud.openssh.sshd.process import Process, identify, is_same, parent_of
 from ground2cloud.openssh.sshd.sessions import Sessions
 
 GRACE = 0.3
@@ -102,7 +103,8 @@ class Strays:
         """
         known = self._sessions.known()
         found, _ = await asyncio.to_thread(_find, set(self._pipes), known)
-        there = [process for process in found if listening(process) & frozenset(places)]
+        held = await asyncio.to_thread(listening, found)
+        there = [process for process in found if held[process] & frozenset(places)]
         return len(await asyncio.to_thread(end_processes, there, grace=GRACE, limit=LIMIT))
 
     def _read(self) -> set[str]:

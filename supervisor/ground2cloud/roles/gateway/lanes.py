@@ -11,8 +11,7 @@ from ground2cloud.logs.fields import log
 from ground2cloud.openssh.sshd.authorized import KeyGrant
 from ground2cloud.openssh.sshd.claims import Claim, Claimed, Claims
 from ground2cloud.openssh.sshd.pacing import Admission, Pacing
-from ground2cloud.openssh.sshd.process import listening as ports_of
-from ground2cloud.openssh.sshd.sessions import Session, Sessions
+from ground2cloud.openssh.sshd.sessions import Session, Sessions, held
 from ground2cloud.openssh.sshd.strays import Strays
 from ground2cloud.roles.gateway.listeners import Place, listening
 
@@ -35,6 +34,9 @@ time for their connection to be taken up."""
 
 HELD = 300
 """Connections of agents beyond which nobody is kept waiting; there may be 512."""
+
+QUIET = 60.0
+"""Seconds without one session too many after which the next one is worth a line in the log."""
 
 SHARE = 5
 """A look may take at most this part of the time: with thousands of ports it is done less often."""
@@ -62,7 +64,7 @@ class Lanes:
     ) -> None:
         self.up: frozenset[Place] = frozenset()
         self.since: dict[Place, float] = {}
-        self.claims = Claims(sessions)
+        self.claims = Claims(sessions, self._tell_surplus)
         self.strays = strays
         self.pacing = pacing
         self._sessions = sessions
@@ -71,6 +73,7 @@ class Lanes:
         """Why a gateway that comes after this one would not know all lanes; empty if it would."""
         self._stray_trouble = ""
         self._unseen: list[object] = []
+        self._surplus_at: dict[int, float] = {}
         self._on_change = on_change
         self._on_login = on_login
         self._poked = asyncio.Event()
@@ -161,9 +164,9 @@ class Lanes:
         """
         left = await self.claims.end_sessions(registration, keep=keep)
         self.look()
-        if not keep and (held := self._held(registration)):
+        if not keep and (places := self._held(registration)):
             try:
-                left += await self.strays.end_on(held)
+                left += await self.strays.end_on(places)
             except (OSError, RuntimeError):  # as in `Claims`
                 left += 1
             self.look()
@@ -205,7 +208,7 @@ class Lanes:
     async def carries(self, session: Session) -> bool:
         """Whether a session holds ports now: its lane is up."""
         try:
-            return bool(await asyncio.to_thread(_held, session))
+            return bool((await asyncio.to_thread(held, (session,)))[session])
         except OSError:
             return False  # can't be seen now
 
@@ -243,16 +246,20 @@ class Lanes:
                 async with asyncio.timeout(pause):
                     await self._poked.wait()
 
+    def _tell_surplus(self, registration: int, ended: int) -> None:
+        """Log it once for all that follow each other."""
+        now = monotonic()
+        if now - self._surplus_at.get(registration, -QUIET) >= QUIET:
+            text = (
+                f"registration {registration} has more sessions than its lanes need: {ended} are"
+                " ended, and so are all that come beyond those"
+            )
+            log(_log, logging.WARNING, "sessions-surplus", text)
+        self._surplus_at[registration] = now
+
     def _held(self, registration: int) -> frozenset[Place]:
         """The places of a registration on which there is a lane."""
         grant = self._granted.get(registration)
         if grant is None:
             return frozenset()
         return self.up & frozenset(itertools.product(grant.slots, grant.ports))
-
-
-def _held(session: Session) -> frozenset[Place]:
-    held: frozenset[Place] = frozenset()
-    for process in session.processes():
-        held |= ports_of(process)
-    return held

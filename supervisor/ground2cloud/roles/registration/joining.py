@@ -6,6 +6,7 @@ command again gives the same registration; and until the last file is in place n
 
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from ground2cloud import __version__
@@ -100,6 +101,9 @@ async def leave_gateway(store: Store, identity: Identity, *, force: bool) -> boo
 async def provide_key(store: Store, name: str) -> str:
     """Make the key of this name, or take the one that an earlier try made; answer the public half.
 
+    What an earlier try left is removed only where ssh-keygen takes it for no key, it was cut off in
+    the middle of it, and no identity names it: any other may be the only one that is in force.
+
     Raises:
         Ground2CloudError: it can't be made or used.
     """
@@ -109,14 +113,15 @@ async def provide_key(store: Store, name: str) -> str:
     path = store.state / name
     try:
         make_private_directory(store.state)
-        if path.exists() and not (await check_key(path, keygen)).usable:
-            path.unlink()  # ssh-keygen was cut off in the middle
+        report = await check_key(path, keygen)
+        if report.problem == "unreadable" and _is_cut_off(path) and not _is_in_force(store, name):
+            path.unlink()
         if not path.exists():
             path.with_name(f"{name}.pub").unlink(missing_ok=True)
             await make_key(path, keygen)
+            report = await check_key(path, keygen)
     except OSError as error:
         raise Ground2CloudError(f"{error.filename or path}: {error.strerror or error}") from None
-    report = await check_key(path, keygen)
     if not report.usable:
         raise Ground2CloudError(report.message, report.hint)
     return " ".join(report.public_key.split()[:2])
@@ -132,6 +137,19 @@ async def hand_over(store: Store, key: str) -> None:
         problem = await system.hand_over_key(store.state / key)
         if problem:
             raise Ground2CloudError(f"the service can't be given its key: {problem}")
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether the end of a key is missing: ssh-keygen writes it last."""
+    try:
+        return b"-----END " not in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _is_in_force(store: Store, name: str) -> bool:
+    identity = store.read()
+    return identity is not None and name in {identity.key, identity.next_key}
 
 
 def _identity(answer: Registered, join: Join, left: Joining, authority: str) -> Identity:

@@ -125,7 +125,8 @@ class Link:
         self._answers: dict[str, ClaimAnswer] = {}
         self._told: frozenset[Notice] = frozenset()
         self._unkept = ""  # why the disk did not take the newest change
-        self._agreed: Wanted | None = None  # what the gateway was told since it was last away
+        # What the gateway was told since it was last away, and what it allotted for that.
+        self._agreed: tuple[Wanted, tuple[Allotted, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def use(self, identity: Identity | None) -> None:
@@ -246,11 +247,13 @@ class Link:
     async def _tell_services(self, client: Client, identity: Identity) -> None:
         """Tell them where they are others, or in another order, than the gateway was told.
 
-        Once more after it was away: it may have come back as an older self, from a backup.
+        Once more after it was away: it may have come back as an older self, from a backup. And as
+        long as the identity is another than what it allotted: the disk did not take that, or has
+        got an older file.
         """
         wanted = self._wanted()
         known = {each.name: each.kind for each in identity.service}
-        if wanted == self._agreed and dict(wanted) == known:
+        if (wanted, identity.service) == self._agreed and dict(wanted) == known:
             self.state.refusal = ""
             return
         try:
@@ -263,8 +266,8 @@ class Link:
         if not self._is_of(identity):
             return
         self.state.refusal = ""
-        self._agreed = wanted
         services = tuple(allotted(each) for each in answer.services)
+        self._agreed = wanted, services
         if services != identity.service:
             self._answers.clear()  # what was said of probes depends on them
             await self._change(identity, lambda known: replace(known, service=services))

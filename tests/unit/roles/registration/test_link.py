@@ -30,10 +30,13 @@ class Gateway:
 
     def __init__(self) -> None:
         self.beats = 0
+        self.asked = 0
+        self.first = 11081
 
     def set_services(self, services: Wanted) -> messages.ServicesAnswer:
+        self.asked += 1
         allotted = (
-            messages.AllottedService(name=name, kind=kind, port=11081 + place)
+            messages.AllottedService(name=name, kind=kind, port=self.first + place)
             for place, (name, kind) in enumerate(services)
         )
         return messages.ServicesAnswer(services=tuple(allotted))
@@ -67,7 +70,17 @@ async def prove(_identity: Identity, _next_in: float) -> bool:
     return True
 
 
-def linked(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> tuple[Link, Gateway, list[Identity]]:
+async def visited(link: Link, gateway: Gateway) -> None:
+    """Wait for a visit that began after this."""
+    for _ in range(2):
+        before = gateway.beats
+        link.poke()
+        await eventually(lambda: gateway.beats > before, what="a visit")  # noqa: B023
+
+
+def linked(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, *, wanted: Wanted = WANTED
+) -> tuple[Link, Gateway, list[Identity]]:
     """A link that speaks for GOOD, and what it tells of."""
     gateway, changes = Gateway(), list[Identity]()
     monkeypatch.setattr(module, "client_of", lambda *_, **__: gateway)
@@ -75,7 +88,7 @@ def linked(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> tuple[Link, Gateway, 
     store = Store.__new__(Store)
     monkeypatch.setattr(store, "update", disk.update)
     monkeypatch.setattr(store, "public_key", disk.public_key)
-    made = Link(store, lambda: REPORT, lambda: WANTED, changes.append, prove)
+    made = Link(store, lambda: REPORT, lambda: wanted, changes.append, prove)
     made.use(GOOD)
     return made, gateway, changes
 
@@ -104,6 +117,54 @@ async def test_a_full_disk_is_told_once_and_ends_no_heartbeat(
         link.poke()
         await eventually(lambda: changes, what="it kept in the end")
         assert [each.name for each in changes[0].service] == ["app", "new"]
+    finally:
+        link.close()
+
+
+async def test_other_ports_are_asked_for_until_they_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A gateway that came back from a backup allots them for the same services."""
+    full = [True]
+
+    def act() -> None:
+        if full:
+            raise Ground2CloudError("/state: No space left on device")
+
+    disk = Disk(act)
+    link, gateway, changes = linked(disk, monkeypatch, wanted=WANTED[:1])
+    gateway.first = 12001
+    link.start()
+    try:
+        for count in range(1, 4):
+            await eventually(lambda: gateway.beats >= count, what="a heartbeat")  # noqa: B023
+            link.poke()
+        assert gateway.asked >= 2
+        full.clear()
+        link.poke()
+        await eventually(lambda: changes, what="it kept in the end")
+        assert [each.port for each in changes[0].service] == [12001]
+        await visited(link, gateway)
+        asked = gateway.asked
+        await visited(link, gateway)
+        assert gateway.asked == asked, "once it is kept, there is nothing to ask"
+    finally:
+        link.close()
+
+
+async def test_an_older_identity_that_was_put_back_is_brought_up_to_date(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = Disk(lambda: None)
+    link, gateway, changes = linked(disk, monkeypatch, wanted=WANTED[:1])
+    gateway.first = 12001
+    link.start()
+    try:
+        await eventually(lambda: changes, what="what the gateway allots")
+        disk.identity = GOOD
+        link.use(GOOD)
+        await eventually(lambda: changes[1:], what="the same once more")
+        assert [each.port for each in disk.identity.service] == [12001]
     finally:
         link.close()
 
