@@ -139,6 +139,10 @@ class Doorkeeper:
         if mine.next_key is not None and fingerprint(mine.next_key) == session.fingerprint:
             self._begin_to_prove(mine.id)
 
+    def surplus(self, registration: int, ended: int) -> None:
+        """Take to the audit log that a registration had too many sessions."""
+        self._notes.write(registration, "sessions-surplus", registration=registration, ended=ended)
+
     def _take_over(self) -> None:
         """Compare the book with what was in force: whose lanes are to end, in whole or in part."""
         claims, registrations = self._lanes.claims, dict(self._book.registrations)

@@ -179,6 +179,7 @@ class Gateway:
             self._files,
             on_change=self._on_lanes,
             on_login=self._on_login,
+            on_surplus=self._on_surplus,
         )
         self._router = await make_router(
             config, places, self._book, self._lanes, lambda: self._supervisor.reload(ROUTER)
@@ -362,6 +363,9 @@ class Gateway:
 
     def _on_login(self, session: Session) -> None:
         self._doorkeeper.login(session)
+
+    def _on_surplus(self, registration: int, ended: int) -> None:
+        self._doorkeeper.surplus(registration, ended)
 
     def _on_transition(self, transition: Transition) -> None:
         run = self._supervisor.run_of(transition.name)

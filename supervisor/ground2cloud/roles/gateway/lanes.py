@@ -51,6 +51,8 @@ class Lanes:
         pacing: who may dial when.
         on_change: called with the places that came up or went down.
         on_login: called with every session that has just logged in.
+        on_surplus: called with a registration, and how many of its sessions were ended because
+            they were too many.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Lanes:
         *,
         on_change: Callable[[frozenset[Place]], None],
         on_login: Callable[[Session], None],
+        on_surplus: Callable[[int, int], None] = lambda _registration, _ended: None,
     ) -> None:
         self.up: frozenset[Place] = frozenset()
         self.since: dict[Place, float] = {}
@@ -76,6 +79,7 @@ class Lanes:
         self._surplus_at: dict[int, float] = {}
         self._on_change = on_change
         self._on_login = on_login
+        self._on_surplus = on_surplus
         self._poked = asyncio.Event()
         self._quick_until = 0.0
         self._watching = True
@@ -256,6 +260,7 @@ class Lanes:
             )
             log(_log, logging.WARNING, "sessions-surplus", text)
         self._surplus_at[registration] = now
+        self._on_surplus(registration, ended)
 
     def _held(self, registration: int) -> frozenset[Place]:
         """The places of a registration on which there is a lane."""

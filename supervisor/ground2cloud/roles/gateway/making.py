@@ -95,6 +95,7 @@ def make_lanes(
     *,
     on_change: Callable[[frozenset[Place]], None],
     on_login: Callable[[Session], None],
+    on_surplus: Callable[[int, int], None],
 ) -> Lanes:
     """Make the record of lanes, with those that an earlier gateway left."""
     sessions = Sessions(files.sessions, write_atomic)
@@ -105,6 +106,7 @@ def make_lanes(
         Pacing(pace(config)),
         on_change=on_change,
         on_login=on_login,
+        on_surplus=on_surplus,
     )
 
 
