@@ -177,7 +177,29 @@ async def test_what_an_element_with_limits_has_under_way_ends(short_dir: Path) -
         assert has_ended(elsewhere)
 
 
-async def test_one_port_of_a_caller_may_lead_to_two_listeners(short_dir: Path) -> None:
+@pytest.mark.parametrize("element", [3, 4])
+async def test_of_two_elements_with_limits_at_one_address_each_can_be_ended(
+    short_dir: Path, element: int
+) -> None:
+    """Whatever the router tells first of them."""
+    keys = [key("three", 3, rate=100), key("four", 4, connections=9), key("other", 2)]
+    with (
+        standing(listener.echo) as echo,
+        Router(short_dir, [backend(echo)], keys) as router,
+        router.tunnel("1001", "Ground2Cloud-Key: three") as three,
+        router.tunnel("1001", "Ground2Cloud-Key: four") as four,
+        router.tunnel("1001", OTHER) as other,
+    ):
+        assert await router.runtime.end(lambda call: call.element == element) > 0
+        assert has_ended(three if element == 3 else four)
+        other.sendall(b"still here")
+        assert other.recv(100) == b"still here"
+
+
+@pytest.mark.parametrize("element", [1, None])
+async def test_one_port_of_a_caller_may_lead_to_two_listeners(
+    short_dir: Path, element: int | None
+) -> None:
     number = free_port()
     plain = PlainPorts(addresses=("127.0.1.1",), networks=("127.0.0.0/8",))
     service = backend(number, slots=("127.0.0.2",))
@@ -198,8 +220,8 @@ async def test_one_port_of_a_caller_may_lead_to_two_listeners(short_dir: Path) -
                 assert read_head(one)[0] == 200
             connection.sendall(b"here")
             assert connection.recv(4) == b"here"
-        assert await router.runtime.end(is_mine) > 0
-        assert has_ended(one)
+        assert await router.runtime.end(lambda call: call.element == element) > 0
+        assert has_ended(one if element else two)
 
 
 async def test_what_came_by_tls_on_a_shared_port_ends(short_dir: Path) -> None:

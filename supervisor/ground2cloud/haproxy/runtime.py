@@ -123,14 +123,16 @@ class Runtime:
         for table in ("callers", "routes"):
             answer = await self._ask_worker(pid, f"show table {table} data.conn_cur gt 0")
             calls += reading.calls(answer)
-        callers = {(call.source, call.port): doomed(call) for call in calls}
-        if not any(callers.values()):
+        # Several calls may be known by the same address and port: the one that is to end decides.
+        known = {(call.source, call.port) for call in calls}
+        ending = {(call.source, call.port) for call in calls if doomed(call)}
+        if not ending:
             return set()
         answer = await self._ask_worker(pid, "show sess")
         return {
             session
             for session, (source, port) in reading.sessions(answer)
-            if callers.get((source, port), callers.get((source, None), False))
+            if (source, port if (source, port) in known else None) in ending
         }
 
     async def _shut(self, pid: int, sessions: Sequence[str]) -> None:
