@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ground2cloud.haproxy import maps
 from ground2cloud.haproxy.reading import Call
 from ground2cloud.haproxy.routes import Endpoint, PlainPorts, Tls
 from ground2cloud.haproxy.wire import RuntimeSocketError
@@ -19,7 +21,7 @@ from tests.lab.listener import standing
 from tests.lab.places import short_directory
 from tests.lab.ports import free_port
 from tests.lab.processes import descendants
-from tests.lab.router import Router, backend, certificate, head, key, read_head, read_reply
+from tests.lab.router import Router, backend, certificate, hashed, head, key, read_head, read_reply
 from tests.lab.waiting import eventually
 
 MINE, OTHER = "Ground2Cloud-Key: mine", "Ground2Cloud-Key: other"
@@ -246,6 +248,36 @@ async def test_what_came_by_tls_on_a_shared_port_ends(short_dir: Path) -> None:
             assert has_ended(mine)
             lane.sendall(b"still here")
             assert lane.recv(100) == b"still here"
+
+
+async def test_a_key_that_is_gone_opens_nothing_at_a_worker_from_before_a_reload(
+    short_dir: Path,
+) -> None:
+    """It still takes requests on the connections that it has, and has maps of its own."""
+    release = threading.Event()
+
+    def pauses(connection: socket.socket) -> None:
+        while listener.read_request(connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+            release.wait(10)
+            connection.sendall(b"k")
+
+    with (
+        standing(pauses) as port,
+        Router(short_dir, [backend(port)], [key("mine", 1), key("other", 2)]) as router,
+        router.connect() as connection,
+    ):
+        connection.sendall(head("GET", "/", "1001", OTHER).encode())
+        assert read_head(connection)[0] == 200
+        router.reload()
+        # More than fit one line.
+        gone = [(maps.GRANTS, f"{hashed('mine')}/{number}/{'x' * 63}") for number in range(120)]
+        assert await router.runtime.end(is_mine, [*gone, (maps.KEYS, hashed("mine"))]) == 0
+        connection.sendall(head("GET", "/", "1001", MINE).encode())
+        release.set()
+        assert connection.recv(1) + connection.recv(1) == b"ok"
+        assert read_reply(connection).error == "wrong-key"
+        assert router.get("1001", MINE).status == 200, "of the present one's maps nothing is said"
 
 
 async def test_a_worker_that_hangs_keeps_nobody_in_another_one(short_dir: Path) -> None:

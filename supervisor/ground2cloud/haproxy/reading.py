@@ -114,3 +114,8 @@ def sessions(answer: str) -> Iterator[tuple[str, tuple[str, int]]]:
 def workers(answer: str) -> tuple[int, ...]:
     """Read `show proc`: the workers' process numbers, also of those before a reload."""
     return tuple(int(pid) for pid in _WORKER.findall(answer))
+
+
+def older_workers(answer: str) -> tuple[int, ...]:
+    """Read `show proc`: of the workers only those from before a reload."""
+    return workers(answer.partition("# old workers")[2])

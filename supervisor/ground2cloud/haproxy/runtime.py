@@ -9,7 +9,7 @@ starts or reloads. Changes are small and atomic one by one; `replace_map` is ato
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ground2cloud.haproxy import reading
 from ground2cloud.haproxy.reading import Call, Usage
@@ -19,8 +19,8 @@ from ground2cloud.haproxy.wire import RuntimeSocketError, ask, word
 _PAYLOAD = 8000
 """Bytes of a payload: command and payload have to fit a buffer of 16 KiB."""
 
-_AT_ONCE = 100
-"""Commands on one line."""
+_AT_ONCE = 50
+"""Commands on one line: the longest are less than 200 bytes, and they have to fit a buffer too."""
 
 _LOOKS = 40
 _BETWEEN_LOOKS = 0.1  # seconds
@@ -91,19 +91,31 @@ class Runtime:
         """Return what went over every route that was used; counted anew after a reload."""
         return reading.usages(await self._ask("show table routes"))
 
-    async def end(self, doomed: Callable[[Call], bool]) -> int:
+    async def end(
+        self, doomed: Callable[[Call], bool], gone: Collection[tuple[str, str]] = ()
+    ) -> int:
         """End every stream that is `doomed`, of the present worker and of those before a reload.
 
+        Those before are first told what is `gone` from the maps, each by map and key: of what comes
+        on their connections yet they ask their own.
         Returns how many they were. A worker that can't be asked keeps nobody in another one.
         """
-        ending = (self._end_in(pid, doomed) for pid in await self._workers())
+        processes = await ask(self._master, "show proc", self._timeout)
+        older = reading.older_workers(processes)
+        ending = (
+            self._end_in(pid, doomed, gone if pid in older else ())
+            for pid in reading.workers(processes)
+        )
         counts = await asyncio.gather(*ending, return_exceptions=True)
         for trouble in counts:
             if isinstance(trouble, BaseException):
                 raise trouble
         return sum(count for count in counts if isinstance(count, int))
 
-    async def _end_in(self, pid: int, doomed: Callable[[Call], bool]) -> int:
+    async def _end_in(
+        self, pid: int, doomed: Callable[[Call], bool], gone: Collection[tuple[str, str]]
+    ) -> int:
+        await self._tell(pid, [f"del map {word(name)} {word(key)}" for name, key in gone])
         # The number of a stream that ends is the next one's at once: who is there twice, lasts. And
         # a GET without an answer yet is tried again, on another lane, until all tries are over.
         before: set[str] = set()
@@ -136,9 +148,12 @@ class Runtime:
         }
 
     async def _shut(self, pid: int, sessions: Sequence[str]) -> None:
-        for some in _batches(sessions, _AT_ONCE):
-            commands = "; ".join(f"@!{pid} shutdown session {session}" for session in some)
-            await ask(self._master, commands, self._timeout)
+        await self._tell(pid, [f"shutdown session {session}" for session in sessions])
+
+    async def _tell(self, pid: int, commands: Sequence[str]) -> None:
+        for some in _batches(commands, _AT_ONCE):
+            line = "; ".join(f"@!{pid} {command}" for command in some)
+            await ask(self._master, line, self._timeout)
 
     async def _workers(self) -> tuple[int, ...]:
         return reading.workers(await ask(self._master, "show proc", self._timeout))

@@ -121,7 +121,7 @@ def test_answers_are_taken_apart_and_nonsense_is_left_out() -> None:
         assert [*reading.sessions(told)] == [("0x5657", (source, 56))]
     told = sessions.partition("\n")[0].replace("127.0.0.1", "::ffff:127.0.0.1")
     assert [*reading.sessions(told)] == [("0x5657", ("127.0.0.1", 56))]
-    assert reading.workers("#<PID> <type>\n9 master 0\n# workers\n11 worker 0\n12 worker 1\n") == (
-        11,
-        12,
-    )
+    processes = "#<PID> <type>\n9 master 0\n# workers\n11 worker 0\n# old workers\n12 worker 1\n"
+    assert reading.workers(processes) == (11, 12)
+    assert reading.older_workers(processes) == (12,)
+    assert reading.older_workers("# workers\n11 worker 0\n# programs\n") == ()
