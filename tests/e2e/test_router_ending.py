@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -177,6 +178,12 @@ async def test_what_an_element_with_limits_has_under_way_ends(short_dir: Path) -
         assert (used.requests, used.open) == (3, 2)
         assert await router.runtime.end(lambda call: call.element == 3) == 1
         assert has_ended(elsewhere)
+        # What an address has used is forgotten in time, and was used all the same.
+        assert re.search(r"exp=[1-9]", router.show("show table limited"))
+        assert "@" not in router.show("show table routes")
+        router.show("clear table limited key 1001/web@3@127.0.0.5")
+        used = (await router.runtime.stats())["1001/web"]
+        assert (used.requests, used.open) == (3, 1)
 
 
 @pytest.mark.parametrize("element", [3, 4])

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ground2cloud.haproxy import reading
 from ground2cloud.haproxy.reading import Call, Usage
 from ground2cloud.haproxy.routes import RouterSettings, master_socket
+from ground2cloud.haproxy.tally import Tally, look
 from ground2cloud.haproxy.wire import RuntimeSocketError, ask, word
 
 _PAYLOAD = 8000
@@ -39,6 +40,7 @@ class Runtime:
     def __init__(self, settings: RouterSettings, *, timeout: float = 5.0) -> None:
         self._master = master_socket(settings)
         self._timeout = timeout
+        self._tally = Tally()
 
     async def refusals(self) -> dict[str, int]:
         """Return the addresses with too many connections, and how many were refused of each."""
@@ -87,9 +89,17 @@ class Runtime:
             _expect_nothing(await self._ask(f"add map @{version} {name} <<\n{payload}"))
         _expect_nothing(await self._ask(f"commit map @{version} {name}"))
 
-    async def stats(self) -> dict[str, Usage]:
+    async def stats(self) -> Mapping[str, Usage]:
         """Return what went over every route that was used; counted anew after a reload."""
-        return reading.usages(await self._ask("show table routes"))
+        worker = reading.present_worker(await ask(self._master, "show proc", self._timeout))
+        if worker is None:
+            raise RuntimeSocketError("the router has no worker")
+        routes, limited = [
+            await self._ask(f"show table {table}", f"@!{worker}") for table in ("routes", "limited")
+        ]
+        # Each address that was here within an hour is a line.
+        self._tally, used = await asyncio.to_thread(look, self._tally, worker, routes, limited)
+        return used
 
     async def end(
         self, doomed: Callable[[Call], bool], gone: Collection[tuple[str, str]] = ()
@@ -132,7 +142,7 @@ class Runtime:
 
     async def _streams(self, pid: int, doomed: Callable[[Call], bool]) -> set[str]:
         calls: list[Call] = []
-        for table in ("callers", "routes"):
+        for table in ("callers", "limited"):
             answer = await self._ask_worker(pid, f"show table {table} data.conn_cur gt 0")
             calls += reading.calls(answer)
         # Several calls may be known by the same address and port: the one that is to end decides.
@@ -161,8 +171,8 @@ class Runtime:
     async def _ask_worker(self, pid: int, command: str) -> str:
         return await ask(self._master, f"@!{pid} {command}", self._timeout)
 
-    async def _ask(self, command: str) -> str:
-        answer = await ask(self._master, f"@1 {command}", self._timeout)
+    async def _ask(self, command: str, worker: str = "@1") -> str:
+        answer = await ask(self._master, f"{worker} {command}", self._timeout)
         if answer.startswith(_NO_WORKER):
             raise RuntimeSocketError("the router has no worker")
         return answer
