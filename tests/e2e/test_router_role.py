@@ -249,6 +249,20 @@ async def test_who_is_let_in_by_files_older_than_the_revocation_is_ended(running
             assert mine.recv(1) == b""
 
 
+async def test_who_is_missing_in_files_that_are_loaded_is_ended_too(running: Running) -> None:
+    """A reload may come before anybody has told the router of a revocation."""
+    with standing(listener.echo) as port:
+        running.register(port)
+        running.elements = (Element(1, "x", hashed("mine"), (Grant(1001),), 1.0),)
+        await running.router.publish()
+        with opened(running, "mine") as mine:
+            running.elements = ()
+            # The plain port is new.
+            assert await running.router.reload() is None
+            await running.router.publish()
+            assert mine.recv(1) == b""
+
+
 async def test_an_element_whose_time_is_over_loses_what_it_has(running: Running) -> None:
     """Nobody has to say so."""
     with standing(listener.echo) as port:

@@ -329,7 +329,11 @@ class Router:
     def _loaded(self) -> None:
         """Start over from the files: that is what the new process knows."""
         self._open = self._filed_ports
-        self._known = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
+        files = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
+        # Who is in these files no more may not have been told to the worker before.
+        before = {name: frozenset(self._known.get(name, ())) for name in maps.MAPS}
+        self._endings.note_gone(self._known, files, before)
+        self._known = files
         wanted = self._wanted.maps
         self._wanted.touch({name: {*self._known[name], *wanted[name]} for name in maps.MAPS})
         self._loads += 1
