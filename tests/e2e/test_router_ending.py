@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ground2cloud.haproxy import maps
 from ground2cloud.haproxy.reading import Call
 from ground2cloud.haproxy.routes import Endpoint, PlainPorts, Tls
 from ground2cloud.haproxy.wire import RuntimeSocketError
@@ -19,7 +22,7 @@ from tests.lab.listener import standing
 from tests.lab.places import short_directory
 from tests.lab.ports import free_port
 from tests.lab.processes import descendants
-from tests.lab.router import Router, backend, certificate, head, key, read_head, read_reply
+from tests.lab.router import Router, backend, certificate, hashed, head, key, read_head, read_reply
 from tests.lab.waiting import eventually
 
 MINE, OTHER = "Ground2Cloud-Key: mine", "Ground2Cloud-Key: other"
@@ -175,9 +178,37 @@ async def test_what_an_element_with_limits_has_under_way_ends(short_dir: Path) -
         assert (used.requests, used.open) == (3, 2)
         assert await router.runtime.end(lambda call: call.element == 3) == 1
         assert has_ended(elsewhere)
+        # What an address has used is forgotten in time, and was used all the same.
+        assert re.search(r"exp=[1-9]", router.show("show table limited"))
+        assert "@" not in router.show("show table routes")
+        router.show("clear table limited key 1001/web@3@127.0.0.5")
+        used = (await router.runtime.stats())["1001/web"]
+        assert (used.requests, used.open) == (3, 1)
 
 
-async def test_one_port_of_a_caller_may_lead_to_two_listeners(short_dir: Path) -> None:
+@pytest.mark.parametrize("element", [3, 4])
+async def test_of_two_elements_with_limits_at_one_address_each_can_be_ended(
+    short_dir: Path, element: int
+) -> None:
+    """Whatever the router tells first of them."""
+    keys = [key("three", 3, rate=100), key("four", 4, connections=9), key("other", 2)]
+    with (
+        standing(listener.echo) as echo,
+        Router(short_dir, [backend(echo)], keys) as router,
+        router.tunnel("1001", "Ground2Cloud-Key: three") as three,
+        router.tunnel("1001", "Ground2Cloud-Key: four") as four,
+        router.tunnel("1001", OTHER) as other,
+    ):
+        assert await router.runtime.end(lambda call: call.element == element) > 0
+        assert has_ended(three if element == 3 else four)
+        other.sendall(b"still here")
+        assert other.recv(100) == b"still here"
+
+
+@pytest.mark.parametrize("element", [1, None])
+async def test_one_port_of_a_caller_may_lead_to_two_listeners(
+    short_dir: Path, element: int | None
+) -> None:
     number = free_port()
     plain = PlainPorts(addresses=("127.0.1.1",), networks=("127.0.0.0/8",))
     service = backend(number, slots=("127.0.0.2",))
@@ -198,8 +229,8 @@ async def test_one_port_of_a_caller_may_lead_to_two_listeners(short_dir: Path) -
                 assert read_head(one)[0] == 200
             connection.sendall(b"here")
             assert connection.recv(4) == b"here"
-        assert await router.runtime.end(is_mine) > 0
-        assert has_ended(one)
+        assert await router.runtime.end(lambda call: call.element == element) > 0
+        assert has_ended(one if element else two)
 
 
 async def test_what_came_by_tls_on_a_shared_port_ends(short_dir: Path) -> None:
@@ -224,6 +255,36 @@ async def test_what_came_by_tls_on_a_shared_port_ends(short_dir: Path) -> None:
             assert has_ended(mine)
             lane.sendall(b"still here")
             assert lane.recv(100) == b"still here"
+
+
+async def test_a_key_that_is_gone_opens_nothing_at_a_worker_from_before_a_reload(
+    short_dir: Path,
+) -> None:
+    """It still takes requests on the connections that it has, and has maps of its own."""
+    release = threading.Event()
+
+    def pauses(connection: socket.socket) -> None:
+        while listener.read_request(connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+            release.wait(10)
+            connection.sendall(b"k")
+
+    with (
+        standing(pauses) as port,
+        Router(short_dir, [backend(port)], [key("mine", 1), key("other", 2)]) as router,
+        router.connect() as connection,
+    ):
+        connection.sendall(head("GET", "/", "1001", OTHER).encode())
+        assert read_head(connection)[0] == 200
+        router.reload()
+        # More than fit one line.
+        gone = [(maps.GRANTS, f"{hashed('mine')}/{number}/{'x' * 63}") for number in range(120)]
+        assert await router.runtime.end(is_mine, [*gone, (maps.KEYS, hashed("mine"))]) == 0
+        connection.sendall(head("GET", "/", "1001", MINE).encode())
+        release.set()
+        assert connection.recv(1) + connection.recv(1) == b"ok"
+        assert read_reply(connection).error == "wrong-key"
+        assert router.get("1001", MINE).status == 200, "of the present one's maps nothing is said"
 
 
 async def test_a_worker_that_hangs_keeps_nobody_in_another_one(short_dir: Path) -> None:

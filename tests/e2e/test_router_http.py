@@ -168,6 +168,12 @@ def test_who_called_can_not_be_made_up(router: Router) -> None:
         "X.Forwarded.For: 192.0.2.7",
         "X~Forwarded~For: 192.0.2.8",
         "x!forwarded|host: 192.0.2.9",
+        *(
+            f"{name}: 192.0.2.11"
+            for name in ("X-Forwarded", "X-Forwarded-Ssl", "X-Forwarded-User", "X_Forwarded.Scheme")
+        ),
+        "X-Forwarded-For-Original: 192.0.2.12",
+        "X-Forwardedness: passes",
         "Proxy: http://192.0.2.10",
         "X-Forwarded-Proto: https",
         "X-Request-ID: mine",
@@ -182,6 +188,7 @@ def test_who_called_can_not_be_made_up(router: Router) -> None:
     assert headers["x-forwarded-proto"] == ["http"]
     assert len(headers["x-request-id"]) == 1
     assert headers["x-request-id"] != ["mine"]
+    assert headers["x-forwardedness"] == ["passes"]
     assert "192.0.2" not in str(headers)
     assert not any("_" in name or "ground2cloud" in name for name in headers)
     assert "x-forwarded-for" not in str(headers.get("connection", "")).lower()

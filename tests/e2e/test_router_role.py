@@ -190,6 +190,28 @@ def opened(running: Running, secret: str) -> socket.socket:
     return connection
 
 
+async def test_what_the_router_forgets_has_been_looked_at(running: Running) -> None:
+    with standing(listener.echo) as echo:
+        running.register(echo)
+        running.elements = (Element(7, "x", hashed("some"), (Grant(1001),), 1.0, rate=100),)
+        await running.router.publish()
+        looking = asyncio.create_task(running.router.keep_figures(0.05))
+        opened(running, "some").close()
+
+        async def forgotten() -> bool:
+            await running.runtime._ask("clear table limited")
+            return "key=" not in await running.runtime._ask("show table limited")
+
+        await eventually(lambda: running.router._runtime._tally.limited, what="a look")
+        async with asyncio.timeout(10):
+            while not await forgotten():
+                await asyncio.sleep(0.05)
+        looking.cancel()
+    carried = await running.router.carried()
+    assert carried is not None
+    assert carried["1001/web"].requests == 1
+
+
 async def test_a_router_that_hangs_is_started_anew(short_dir: Path) -> None:
     """Its master lives, its port is open, and nobody is served."""
     async with started(short_dir, Limits(dead_after=1.5)) as running:
@@ -223,6 +245,20 @@ async def test_who_is_let_in_by_files_older_than_the_revocation_is_ended(running
         os.kill(run.pid, signal.SIGUSR2)
         await eventually(lambda: sum("Loading success." in x for x in running.said) == 2, what="it")
         with opened(running, "mine") as mine:
+            await running.router.publish()
+            assert mine.recv(1) == b""
+
+
+async def test_who_is_missing_in_files_that_are_loaded_is_ended_too(running: Running) -> None:
+    """A reload may come before anybody has told the router of a revocation."""
+    with standing(listener.echo) as port:
+        running.register(port)
+        running.elements = (Element(1, "x", hashed("mine"), (Grant(1001),), 1.0),)
+        await running.router.publish()
+        with opened(running, "mine") as mine:
+            running.elements = ()
+            # The plain port is new.
+            assert await running.router.reload() is None
             await running.router.publish()
             assert mine.recv(1) == b""
 

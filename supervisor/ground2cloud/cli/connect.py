@@ -109,9 +109,9 @@ def _read_url(text: str) -> tuple[str, str, int]:
     """Return scheme, host and port of the gateway."""
     try:
         url = urlsplit(text if "://" in text else f"http://{text}")
-        port = url.port or _PORTS[url.scheme]
+        usual = _PORTS[url.scheme]
         if url.hostname and _HOST.fullmatch(url.hostname):
-            return url.scheme, url.hostname, port
+            return url.scheme, url.hostname, url.port or usual
     except (ValueError, KeyError):  # brackets, port; scheme
         pass
     raise Ground2CloudError(f'"{text}" is no gateway', "such as https://g2c.example.com")

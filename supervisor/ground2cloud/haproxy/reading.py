@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _FIELDS = re.compile(r"(\w+)(?:\(\d+\))?=(\S*)")
-_COUNTS = ("conn_cnt", "conn_cur", "bytes_in_cnt", "bytes_out_cnt")
+_USAGE = re.compile(
+    r" key=(\S+) .*\bconn_cnt=(\d+) conn_cur=(\d+) bytes_in_cnt=(\d+) bytes_out_cnt=(\d+)"
+)
 _SESSION = re.compile(
     r"(?P<session>0x[0-9a-f]+): proto=\S+"
     r" src=(?:::ffff:(?=\d+\.[\d.]+:))?(?P<source>\S+):(?P<port>\d+) fe=\S+"
@@ -35,6 +37,15 @@ class Usage:
     bytes_in: int
     bytes_out: int
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            self.requests + other.requests,
+            self.open + other.open,
+            self.bytes_in + other.bytes_in,
+            self.bytes_out + other.bytes_out,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -60,15 +71,11 @@ class Call:
 
 
 def usages(answer: str) -> dict[str, Usage]:
-    """Read `show table routes`: what all callers of a route used of it."""
-    sums: dict[str, list[int]] = {}
-    for line in answer.splitlines():
-        fields = dict(_FIELDS.findall(line))
-        if "key" in fields and "bytes_out_cnt" in fields:
-            sum_ = sums.setdefault(fields["key"].partition("@")[0], [0] * len(_COUNTS))
-            for index, name in enumerate(_COUNTS):
-                sum_[index] += int(fields[name])
-    return {route: Usage(*sum_) for route, sum_ in sums.items()}
+    """Read `show table routes`, or `show table limited`: by their keys."""
+    return {
+        key: Usage(int(requests), int(open_), int(bytes_in), int(bytes_out))
+        for key, requests, open_, bytes_in, bytes_out in _USAGE.findall(answer)
+    }
 
 
 def refusals(answer: str) -> dict[str, int]:
@@ -93,7 +100,7 @@ def entries(answer: str) -> dict[str, str]:
 
 
 def calls(answer: str) -> Iterator[Call]:
-    """Read `show table callers`, or `show table routes`."""
+    """Read `show table callers`, or `show table limited`."""
     for match in _CALL.finditer(answer):
         port = int(match["port"]) if match["port"] else None
         element = int(match["element"]) if match["element"] != "-" else None
@@ -114,3 +121,13 @@ def sessions(answer: str) -> Iterator[tuple[str, tuple[str, int]]]:
 def workers(answer: str) -> tuple[int, ...]:
     """Read `show proc`: the workers' process numbers, also of those before a reload."""
     return tuple(int(pid) for pid in _WORKER.findall(answer))
+
+
+def present_worker(answer: str) -> int | None:
+    """Read `show proc`: the worker that serves now."""
+    return next(iter(workers(answer.partition("# old workers")[0])), None)
+
+
+def older_workers(answer: str) -> tuple[int, ...]:
+    """Read `show proc`: of the workers only those from before a reload."""
+    return workers(answer.partition("# old workers")[2])

@@ -9,18 +9,19 @@ starts or reloads. Changes are small and atomic one by one; `replace_map` is ato
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ground2cloud.haproxy import reading
 from ground2cloud.haproxy.reading import Call, Usage
 from ground2cloud.haproxy.routes import RouterSettings, master_socket
+from ground2cloud.haproxy.tally import Tally, look
 from ground2cloud.haproxy.wire import RuntimeSocketError, ask, word
 
 _PAYLOAD = 8000
 """Bytes of a payload: command and payload have to fit a buffer of 16 KiB."""
 
-_AT_ONCE = 100
-"""Commands on one line."""
+_AT_ONCE = 50
+"""Commands on one line: the longest are less than 200 bytes, and they have to fit a buffer too."""
 
 _LOOKS = 40
 _BETWEEN_LOOKS = 0.1  # seconds
@@ -39,6 +40,7 @@ class Runtime:
     def __init__(self, settings: RouterSettings, *, timeout: float = 5.0) -> None:
         self._master = master_socket(settings)
         self._timeout = timeout
+        self._tally = Tally()
 
     async def refusals(self) -> dict[str, int]:
         """Return the addresses with too many connections, and how many were refused of each."""
@@ -87,23 +89,43 @@ class Runtime:
             _expect_nothing(await self._ask(f"add map @{version} {name} <<\n{payload}"))
         _expect_nothing(await self._ask(f"commit map @{version} {name}"))
 
-    async def stats(self) -> dict[str, Usage]:
+    async def stats(self) -> Mapping[str, Usage]:
         """Return what went over every route that was used; counted anew after a reload."""
-        return reading.usages(await self._ask("show table routes"))
+        worker = reading.present_worker(await ask(self._master, "show proc", self._timeout))
+        if worker is None:
+            raise RuntimeSocketError("the router has no worker")
+        routes, limited = [
+            await self._ask(f"show table {table}", f"@!{worker}") for table in ("routes", "limited")
+        ]
+        # Each address that was here within an hour is a line.
+        self._tally, used = await asyncio.to_thread(look, self._tally, worker, routes, limited)
+        return used
 
-    async def end(self, doomed: Callable[[Call], bool]) -> int:
+    async def end(
+        self, doomed: Callable[[Call], bool], gone: Collection[tuple[str, str]] = ()
+    ) -> int:
         """End every stream that is `doomed`, of the present worker and of those before a reload.
 
+        Those before are first told what is `gone` from the maps, each by map and key: of what comes
+        on their connections yet they ask their own.
         Returns how many they were. A worker that can't be asked keeps nobody in another one.
         """
-        ending = (self._end_in(pid, doomed) for pid in await self._workers())
+        processes = await ask(self._master, "show proc", self._timeout)
+        older = reading.older_workers(processes)
+        ending = (
+            self._end_in(pid, doomed, gone if pid in older else ())
+            for pid in reading.workers(processes)
+        )
         counts = await asyncio.gather(*ending, return_exceptions=True)
         for trouble in counts:
             if isinstance(trouble, BaseException):
                 raise trouble
         return sum(count for count in counts if isinstance(count, int))
 
-    async def _end_in(self, pid: int, doomed: Callable[[Call], bool]) -> int:
+    async def _end_in(
+        self, pid: int, doomed: Callable[[Call], bool], gone: Collection[tuple[str, str]]
+    ) -> int:
+        await self._tell(pid, [f"del map {word(name)} {word(key)}" for name, key in gone])
         # The number of a stream that ends is the next one's at once: who is there twice, lasts. And
         # a GET without an answer yet is tried again, on another lane, until all tries are over.
         before: set[str] = set()
@@ -120,23 +142,28 @@ class Runtime:
 
     async def _streams(self, pid: int, doomed: Callable[[Call], bool]) -> set[str]:
         calls: list[Call] = []
-        for table in ("callers", "routes"):
+        for table in ("callers", "limited"):
             answer = await self._ask_worker(pid, f"show table {table} data.conn_cur gt 0")
             calls += reading.calls(answer)
-        callers = {(call.source, call.port): doomed(call) for call in calls}
-        if not any(callers.values()):
+        # Several calls may be known by the same address and port: the one that is to end decides.
+        known = {(call.source, call.port) for call in calls}
+        ending = {(call.source, call.port) for call in calls if doomed(call)}
+        if not ending:
             return set()
         answer = await self._ask_worker(pid, "show sess")
         return {
             session
             for session, (source, port) in reading.sessions(answer)
-            if callers.get((source, port), callers.get((source, None), False))
+            if (source, port if (source, port) in known else None) in ending
         }
 
     async def _shut(self, pid: int, sessions: Sequence[str]) -> None:
-        for some in _batches(sessions, _AT_ONCE):
-            commands = "; ".join(f"@!{pid} shutdown session {session}" for session in some)
-            await ask(self._master, commands, self._timeout)
+        await self._tell(pid, [f"shutdown session {session}" for session in sessions])
+
+    async def _tell(self, pid: int, commands: Sequence[str]) -> None:
+        for some in _batches(commands, _AT_ONCE):
+            line = "; ".join(f"@!{pid} {command}" for command in some)
+            await ask(self._master, line, self._timeout)
 
     async def _workers(self) -> tuple[int, ...]:
         return reading.workers(await ask(self._master, "show proc", self._timeout))
@@ -144,8 +171,8 @@ class Runtime:
     async def _ask_worker(self, pid: int, command: str) -> str:
         return await ask(self._master, f"@!{pid} {command}", self._timeout)
 
-    async def _ask(self, command: str) -> str:
-        answer = await ask(self._master, f"@1 {command}", self._timeout)
+    async def _ask(self, command: str, worker: str = "@1") -> str:
+        answer = await ask(self._master, f"{worker} {command}", self._timeout)
         if answer.startswith(_NO_WORKER):
             raise RuntimeSocketError("the router has no worker")
         return answer

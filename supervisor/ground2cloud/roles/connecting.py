@@ -224,6 +224,8 @@ async def _join(near: Streams, far: Streams, silence: float) -> None:
     answering = asyncio.create_task(back.carry())
     try:
         await asyncio.wait({there, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            answering.result()  # one that was lost is no end, and nothing to wait behind
         if not there.done() and not back.count:
             log(_log, logging.WARNING, "closed-at-once", _CLOSED_AT_ONCE)
         if not far[1].can_write_eof():

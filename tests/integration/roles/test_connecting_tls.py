@@ -11,6 +11,7 @@ import pytest
 
 from ground2cloud.backchannel.tls import Certificates
 from ground2cloud.core.clock import wall
+from ground2cloud.roles import connecting
 from tests.lab.echoing import called, echoes, ended, heard, leading_to
 from tests.lab.waiting import eventually
 
@@ -39,6 +40,31 @@ async def test_who_has_sent_its_last_by_tls_gets_the_whole_answer(tmp_path: Path
                 lambda: b"".join(iter(lambda: caller.recv(65536), b""))
             )
         assert len(answer) == 100_000
+        await ended(serving)
+
+
+@pytest.mark.parametrize("greeting", [b"welcome", b""])
+async def test_who_waits_for_an_answer_hears_of_it_when_the_gateway_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, greeting: bytes
+) -> None:
+    """And nobody says of the application that it closed the connection."""
+
+    async def vanishes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await reader.readexactly(5)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, connecting._NO_LINGER)
+        writer.transport.abort()
+
+    async with leading_to(vanishes, _contexts(tmp_path)) as target:
+        serving, (caller,) = await called(target, 1)
+        with caller:
+            if greeting:
+                assert await heard(caller) == greeting
+            caller.sendall(b"query")
+            with pytest.raises(ConnectionResetError):
+                await asyncio.to_thread(caller.recv, 100)
+        assert not caplog.text
         await ended(serving)
 
 

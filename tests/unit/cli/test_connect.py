@@ -13,7 +13,7 @@ KEY = "k" * 43
     "url",
     [
         *("http://h:99999", "http://[::1", "http://h:x", "ftp://h", "http://", "http://a b"),
-        *("https://[::g]/", "//h"),
+        *("https://[::g]/", "//h", "htttps://h:8443", "wss://h:443"),
     ],
 )
 def test_what_is_no_gateway_is_refused(tmp_path: Path, url: str) -> None:

@@ -1,6 +1,6 @@
 """Who is gone has nothing under way any more, however often the router has to be asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import pytest
@@ -21,9 +21,13 @@ class Router:
 
     def __init__(self) -> None:
         self.asked: list[list[Call]] = []
+        self.gone: list[set[tuple[str, str]]] = []
         self.away = False
 
-    async def end(self, doomed: Callable[[Call], bool]) -> int:
+    async def end(
+        self, doomed: Callable[[Call], bool], gone: Collection[tuple[str, str]] = ()
+    ) -> int:
+        self.gone.append({*gone})
         self.asked.append([call for call in CALLS if doomed(call)])
         if self.away:
             raise RuntimeSocketError("away")
@@ -62,6 +66,21 @@ async def test_a_registration_is_gone_with_its_last_service() -> None:
     ending.note_gone(before, now, all_of(before, now))
     await ending.enforce()
     assert router.asked == [[call for call in CALLS if call.registration == 1001]]
+
+
+async def test_what_is_gone_from_the_maps_is_told_until_all_have_heard_it() -> None:
+    """A service that is gone ends nothing of its registration."""
+    router = Router()
+    before, now = known(7, 8, routes=("1001/a", "1001/b")), known(8, routes=("1001/a",))
+    ending = endings(router)
+    ending.note_gone(before, now, all_of(before, now))
+    router.away = True
+    with pytest.raises(RuntimeSocketError):
+        await ending.enforce()
+    router.away = False
+    await ending.enforce()
+    await ending.enforce()
+    assert router.gone == 2 * [{(maps.KEYS, HASHES[7]), (maps.ROUTES, "1001/b")}]
 
 
 async def test_what_did_not_end_stays_noted() -> None:

@@ -95,9 +95,13 @@ def test_answers_are_taken_apart_and_nonsense_is_left_out() -> None:
     table = (
         "# table: routes, type: string, size:204800, used:1\n"
         "0x55: key=1001/web use=0 exp=0 conn_cnt=5 conn_cur=1 bytes_in_cnt=8 bytes_out_cnt=9\n?\n"
-        "0x5: key=1001/web@7@::1 use=0 exp=0 conn_cnt=1 conn_cur=1 bytes_in_cnt=1 bytes_out_cnt=1\n"
+        "0x5: key=1001/web@7@::1 use=0 exp=9 shard=0 conn_cnt=1 conn_cur=1 bytes_in_cnt=1"
+        " bytes_out_cnt=1\n"
     )
-    assert reading.usages(table) == {"1001/web": reading.Usage(6, 2, 9, 10)}
+    assert reading.usages(table) == {
+        "1001/web": reading.Usage(5, 1, 8, 9),
+        "1001/web@7@::1": reading.Usage(1, 1, 1, 1),
+    }
     callers = (
         "# table: callers, type: string, size:1048576, used:2\n"
         "0x5: key=1001/web@7@2001:db8::1@55 use=1 exp=999 conn_cur=1\n"
@@ -121,7 +125,9 @@ def test_answers_are_taken_apart_and_nonsense_is_left_out() -> None:
         assert [*reading.sessions(told)] == [("0x5657", (source, 56))]
     told = sessions.partition("\n")[0].replace("127.0.0.1", "::ffff:127.0.0.1")
     assert [*reading.sessions(told)] == [("0x5657", ("127.0.0.1", 56))]
-    assert reading.workers("#<PID> <type>\n9 master 0\n# workers\n11 worker 0\n12 worker 1\n") == (
-        11,
-        12,
-    )
+    processes = "#<PID> <type>\n9 master 0\n# workers\n11 worker 0\n# old workers\n12 worker 1\n"
+    assert reading.workers(processes) == (11, 12)
+    assert reading.older_workers(processes) == (12,)
+    assert reading.present_worker(processes) == 11
+    assert reading.present_worker("# old workers\n12 worker 1\n") is None
+    assert reading.older_workers("# workers\n11 worker 0\n# programs\n") == ()

@@ -1,7 +1,8 @@
 """Whose streams through the router are to end: of keys and registrations that are gone or expired.
 
 Nobody of theirs begins a new one, by the router's maps. What is under way when they go is ended
-here: also what a reload let in by files that were older than the change.
+here: also what a reload let in by files that were older than the change, or by the maps of the
+workers before it.
 """
 
 import heapq
@@ -32,6 +33,7 @@ class Endings:
         self._runtime = runtime
         self._elements: set[int] = set()
         self._registrations: set[int] = set()
+        self._entries: set[tuple[str, str]] = set()
         self._seen: tuple[Element, ...] = ()
         self._expiring: list[tuple[float, int]] = []
         self._expired: dict[int, float] = {}
@@ -39,6 +41,8 @@ class Endings:
 
     def note_gone(self, known: Maps, wanted: Maps, touched: Mapping[str, Collection[str]]) -> None:
         """Compare what the router knows with what it should, where that may differ."""
+        for name in touched:
+            self._entries.update((name, key) for key in _gone(name, known, wanted, touched))
         for key in _gone(maps.KEYS, known, wanted, touched):
             self._elements.add(maps.element(known[maps.KEYS][key]))
         routes = _gone(maps.ROUTES, known, wanted, touched)
@@ -73,25 +77,27 @@ class Endings:
         return min(max(0.0, self._expiring[0][0] - now), LONGEST_LOOK)
 
     async def enforce(self) -> None:
-        """End what is noted.
+        """End what is noted, and what is gone in the maps of those whom a reload has left.
 
         Raises:
             RuntimeSocketError: it has not ended, or not all of it.
         """
         elements, registrations = frozenset(self._elements), frozenset(self._registrations)
-        if not elements and not registrations:
+        entries = frozenset(self._entries)
+        if not elements and not registrations and not entries:
             return
 
         def doomed(call: Call) -> bool:
             return call.element in elements or call.registration in registrations
 
         try:
-            await self._runtime.end(doomed)
+            await self._runtime.end(doomed, entries)
         except RuntimeSocketError as error:
             text = f"connections that should end may go on: {error.message}"
             raise RuntimeSocketError(text) from error
         self._elements -= elements
         self._registrations -= registrations
+        self._entries -= entries
 
 
 def _gone(

@@ -125,9 +125,10 @@ class Gateway:
         await self._doors.open(self._config, self._desk, self._certificates)
         self._watch.watch(self._live.files)
         self._built.set()
+        router = self._router
+        loops = (router.keep, router.keep_ports, router.keep_figures)
         tasks = [
-            asyncio.create_task(for_ever(loop))
-            for loop in (self._lanes.watch, self._keep, self._router.keep, self._router.keep_ports)
+            asyncio.create_task(for_ever(loop)) for loop in (self._lanes.watch, self._keep, *loops)
         ]
         self._notifier.ready(f"{len(self._book.registrations)} registrations")
         self._audit.write("started", wall(), version=__version__, operator=system.current())

@@ -52,6 +52,9 @@ RELOAD_PAUSE = 2.0
 LONGEST_PAUSE = 64.0
 """Seconds between two attempts where one after the other fails; the pause doubles up to there."""
 
+LOOK_EVERY = 600.0
+"""Seconds between two looks at figures that nobody asks for; the router keeps each for an hour."""
+
 _SETTLED_WITHIN = 5.0  # seconds for which a master may be without its socket after a load
 _LOOK = 0.05
 
@@ -225,6 +228,12 @@ class Router:
             await asyncio.sleep(pause)
             pause = RELOAD_PAUSE if verdict is None else min(2 * pause, LONGEST_PAUSE)
 
+    async def keep_figures(self, every: float = LOOK_EVERY) -> None:
+        """Look at what is carried before the router forgets some of it, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            await self.carried()
+
     async def publish(self) -> None:
         """Put in force what the book and the lanes say now, if the router is up.
 
@@ -258,7 +267,7 @@ class Router:
         if self._offered() - self._open:
             self._ports_due.set()
 
-    async def carried(self) -> dict[str, Usage] | None:
+    async def carried(self) -> Mapping[str, Usage] | None:
         """What went over each route since the router's last reload; None if it can't be asked."""
         try:
             return await self._runtime.stats() if self._up else None
@@ -320,7 +329,11 @@ class Router:
     def _loaded(self) -> None:
         """Start over from the files: that is what the new process knows."""
         self._open = self._filed_ports
-        self._known = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
+        files = {name: dict(self._filed.get(name, {})) for name in maps.MAPS}
+        # Who is in these files no more may not have been told to the worker before.
+        before = {name: frozenset(self._known.get(name, ())) for name in maps.MAPS}
+        self._endings.note_gone(self._known, files, before)
+        self._known = files
         wanted = self._wanted.maps
         self._wanted.touch({name: {*self._known[name], *wanted[name]} for name in maps.MAPS})
         self._loads += 1
