@@ -15,6 +15,7 @@ from ground2cloud.config.model import Kind
 from tests.lab.gateway import DOMAIN, GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.listener import read_request, standing
+from tests.lab.ports import free_port
 from tests.lab.processes import descendants
 from tests.lab.router import head, read_head
 from tests.lab.waiting import wait_until
@@ -83,7 +84,8 @@ def test_a_command_that_finds_no_gateway_is_heard_all_the_same(
     kept = control.read_bytes()
     with agent.lane({"web": http_app.port}) as lane:
         wait_until(lambda: gateway.agent(agent.id).lanes, what="its lane")
-        control.unlink()
+        # Not removed: the gateway looks now and then whether the file is there.
+        control.write_text(json.dumps({**json.loads(kept), "address": f"127.0.0.1:{free_port()}"}))
         try:
             told = gateway.cli("revoke", str(agent.id))
             lane.wait(timeout=10)
