@@ -90,7 +90,8 @@ def _frp(programs: Path, directory: Path, port: int, target: int) -> tuple[tuple
         f'bindAddr = "127.0.0.1"\nbindPort = {door}\nproxyBindAddr = "127.0.0.1"\n'
     )
     (directory / "frpc.toml").write_text(
-        f"""serverAddr = "127.0.0.1"
+        f"""loginFailExit = false
+serverAddr = "127.0.0.1"
 serverPort = {door}
 [[proxies]]
 name = "web"
