@@ -25,7 +25,7 @@ from tests.lab.places import short_directory
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import wait_until
 
-ROUNDS = 21
+ROUNDS = 15
 SECONDS = 1
 FAST_FROM = (10, 1)
 """From this OpenSSH on, sshd sets TCP_NODELAY for `ssh -N` too."""
