@@ -62,10 +62,18 @@ class Crowd:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             made = pool.map(lambda join: gateway.register((SERVICE, Kind.HTTP), join=join), joins)
             self.agents = list(made)
-        self.lanes = [
-            _Lane(agent, target, Random(seed + number), self._stopping, LIGHT if light else ())
-            for number, agent in enumerate(self.agents)
-        ]
+        # Agents have it in identity.toml: they don't ask for it when they come.
+        authority = self.agents[0].client.fetch_authority() if self.agents else ""
+        options = LIGHT if light else ()
+        self.lanes = []
+        for number, agent in enumerate(self.agents):
+            place = (SLOT, agent.ports[SERVICE])
+            program, *arguments = agent.ssh_argv(f"{SLOT}:{place[1]}:127.0.0.1:{target}")
+            argv = [program, *options, *arguments]
+            chance = Random(seed + number)
+            lane = _Lane(place, _client(agent, authority), argv, chance, self._stopping)
+            self.lanes.append(lane)
+        self._up: frozenset[tuple[str, int]] = frozenset()
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +83,8 @@ class Crowd:
 
     @property
     def all_up(self) -> bool:
-        """Whether all lanes listen."""
-        return {lane.place for lane in self.lanes} <= listening()
+        """Whether all lanes listen, or did a moment ago."""
+        return {lane.place for lane in self.lanes} <= self._up
 
     @property
     def failed(self) -> int:
@@ -99,31 +107,34 @@ class Crowd:
 
     def _watch(self) -> None:
         while not self._stopping.wait(_LOOK):
-            up = listening()
+            self._up = up = listening()
             for lane in self.lanes:
                 lane.was_up |= lane.place in up
+
+
+def _client(agent: LabAgent, authority: str) -> Client:
+    join, token = agent.join, agent.request.token
+    return Client(
+        join.host, join.port, pin=join.pin, authority=authority, token=token, timeout=CLAIM
+    )
 
 
 class _Lane:
     def __init__(
         self,
-        agent: LabAgent,
-        target: int,
+        place: tuple[str, int],
+        client: Client,
+        argv: list[str],
         chance: Random,
         stopping: threading.Event,
-        options: tuple[str, ...],
     ) -> None:
-        join, port = agent.join, agent.ports[SERVICE]
         self.failed = 0
-        self.place = (SLOT, port)
+        self.place = place
         self.was_up = False
         self.thread = threading.Thread(target=self._keep)
         self._stopping = stopping
-        self._client = Client(
-            join.host, join.port, pin=join.pin, token=agent.request.token, timeout=CLAIM
-        )
-        program, *arguments = agent.ssh_argv(f"{SLOT}:{port}:127.0.0.1:{target}")
-        self._argv = [program, *options, *arguments]
+        self._client = client
+        self._argv = argv
         self._chance = chance
         self._process: subprocess.Popen[bytes] | None = None
 
