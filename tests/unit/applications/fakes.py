@@ -15,13 +15,18 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def application(script: Script) -> AsyncIterator[int]:
-    """Run an application on loopback and lend its port; at the end its scripts may finish."""
+    """Run an application on loopback and lend its port, which has to be connected to.
+
+    At the end its scripts may finish.
+    """
     running: set[asyncio.Task[None]] = set()
+    reached = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         running.add(task)
+        reached.set()
         try:
             # asyncio complains of a cancelled server task; here that is the way to end one.
             ends = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
@@ -35,6 +40,9 @@ async def application(script: Script) -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        # asyncio loses, unclosed, a connection that it accepts when its server is already closed.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reached.wait(), FINISH)
         server.close()
         if running:
             _, endless = await asyncio.wait(tuple(running), timeout=FINISH)
