@@ -28,6 +28,7 @@ from tests.lab.places import short_directory
 from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port
 from tests.lab.processes import end_child, kill_all, run
+from tests.lab.sshd import make_privilege_separation
 from tests.lab.waiting import eventually
 
 SLOTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
@@ -103,6 +104,7 @@ class GatewaySshd:
         self.take(event)
 
     async def start(self) -> None:
+        make_privilege_separation()
         self.child.write_keys(list(self.grants.values()))
         self.supervisor.start(self.child.spec())
         await self.ready()

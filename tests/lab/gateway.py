@@ -38,6 +38,7 @@ from tests.lab.plain_ssh import ssh_argv
 from tests.lab.ports import free_port, free_range
 from tests.lab.processes import run
 from tests.lab.running import Running
+from tests.lab.sshd import make_privilege_separation
 from tests.lab.waiting import wait_until
 
 PROGRAM = [sys.executable, "-m", "ground2cloud"]
@@ -91,6 +92,11 @@ class GatewayLab(Running):
         return self
 
     # Its life
+
+    def start(self) -> None:
+        """Start it, and don't wait for anything."""
+        make_privilege_separation()
+        super().start()
 
     def make_authorities(self) -> None:
         """Make the CAs, by which agents of a registry that was not made by a run know it."""

@@ -54,6 +54,12 @@ DEFAULTS = (
 )
 
 
+def make_privilege_separation() -> None:
+    """Make what an sshd of root does not start without; any other needs nothing."""
+    if os.geteuid() == 0:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+
+
 class ThrowawaySshd:
     """An sshd with everything it needs in a private directory; use it as a context manager.
 
@@ -259,8 +265,7 @@ class ThrowawaySshd:
         self._configuration.write_text("\n".join([*self._options, *defaults, *more, ""]))
 
     def _check(self) -> None:
-        if os.geteuid() == 0:
-            PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+        make_privilege_separation()
         test = (PROGRAM, "-f", str(self._configuration))
         run(*test, "-t")
         # From 9.8 a source that failed to authenticate is turned away for a while; every test

@@ -1,6 +1,7 @@
-"""An agent's ssh is frozen, and its place is taken: how long from the new dial to an answer?
+"""An agent's ssh is frozen, or its machine cut off, and its place is taken.
 
-Against a plain sshd, which holds the port until it gives the dead client up.
+How long is it from the new dial to an answer? Against a plain sshd, which holds the port until it
+gives the dead client up.
 """
 
 import signal
@@ -12,6 +13,7 @@ from ground2cloud.config.model import Kind
 from tests.bench.requests import ask, until_answered
 from tests.bench.rows import Row
 from tests.bench.web import web_server
+from tests.lab import cut_off
 from tests.lab.crowd import SERVICE, SLOT
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.places import short_directory
@@ -68,7 +70,7 @@ def _plain(target: int) -> float:
 
 
 def measure() -> list[Row]:
-    """Freeze and replace `ROUNDS` times; the plain sshd once, which takes half a minute."""
+    """Freeze and cut off `ROUNDS` times each; the plain sshd once, which takes half a minute."""
     with (
         short_directory() as directory,
         web_server() as web,
@@ -76,7 +78,14 @@ def measure() -> list[Row]:
     ):
         agent = gateway.register((SERVICE, Kind.HTTP))
         key = gateway.element(agent.id)
-        ours = [_replace(gateway, agent, key, web) for _ in range(ROUNDS)]
-        samples = {"ours": ours, "plain sshd": [_plain(web)]}
-    what = "ssh frozen (SIGSTOP) and replaced: from the new dial to an answer"
-    return [Row(what, "s", samples, statistics.median(ours), 0.6, figure="s")]
+        frozen = [_replace(gateway, agent, key, web) for _ in range(ROUNDS)]
+        samples = {"ours": frozen, "plain sshd": [_plain(web)]}
+    return [
+        _row("ssh frozen (SIGSTOP)", samples),
+        _row("machine cut off", {"ours": cut_off.measured(ROUNDS)}),
+    ]
+
+
+def _row(lost: str, samples: dict[str, list[float]]) -> Row:
+    what = f"{lost} and replaced: from the new dial to an answer"
+    return Row(what, "s", samples, statistics.median(samples["ours"]), 0.6, figure="s")
