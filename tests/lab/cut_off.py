@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
 
 from ground2cloud.config.model import Kind
 from tests.lab.gateway import GatewayLab, LabAgent
@@ -40,13 +42,11 @@ def measured(rounds: int) -> list[float]:
 class _Cable:
     """Between this network namespace and another one; use it as a context manager."""
 
-    def __enter__(self) -> "_Cable":
+    def __enter__(self) -> Self:
         _ip("link set lo up")
         self._there = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)
-        ours = os.stat("/proc/self/ns/net").st_ino
-        wait_until(
-            lambda: os.stat(f"/proc/{self._there.pid}/ns/net").st_ino != ours, what="a namespace"
-        )
+        here, there = Path("/proc/self/ns/net"), Path(f"/proc/{self._there.pid}/ns/net")
+        wait_until(lambda: not there.samefile(here), what="a namespace")
         _ip(f"link add gateway type veth peer name agent netns {self._there.pid}")
         _ip(f"address add {GATEWAY}/30 dev gateway")
         _ip("link set gateway up")
