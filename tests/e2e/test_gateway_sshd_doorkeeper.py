@@ -1,5 +1,6 @@
 """Who may not stay goes, whatever failed or was killed before; with sessions of a real sshd."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -254,3 +255,29 @@ async def test_a_proven_key_ends_the_former_one_though_keys_can_not_be_written(
     await eventually(lambda: place.rest.registrations[1001].key == new, what="the key is proven")
     assert await old.ended() == 255
     assert {session.fingerprint for session in place.lanes.of(1001)} == {fingerprint(new)}
+
+
+async def test_sessions_with_a_new_key_are_looked_at_one_at_a_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who logs in again and again with it, and holds no port, is looked at no more often."""
+    looked_at: set[Session] = set()
+    under_way: list[Session] = []
+    most = 0
+
+    async def carries(session: Session) -> bool:
+        nonlocal most
+        under_way.append(session)
+        most = max(most, len(under_way))
+        await asyncio.sleep(0.02)
+        under_way.remove(session)
+        looked_at.add(session)
+        return False
+
+    monkeypatch.setattr(place.lanes, "carries", carries)
+    place.become(next_key=place.next_key())
+    await place.doorkeeper.enforce()
+    for _ in range(3):
+        place.sshd.dial(2002)
+    await eventually(lambda: len(looked_at) == 3, what="every one of them is looked at")
+    assert most == 1
