@@ -90,4 +90,6 @@ def test_another_directory_under_the_same_path_is_watched_instead(
     config.parent.mkdir()
     config.write_text("one = 2\n")
     assert directories.watch(frozenset({config}))
-    assert removed(posted, config) == [("agent.toml", Touch.COMPLETE)]
+    # On Windows a watch that ends may say that its directory is gone.
+    gone = ("etc", Touch.COMPLETE)
+    assert set(removed(posted, config)) - {gone} == {("agent.toml", Touch.COMPLETE)}
