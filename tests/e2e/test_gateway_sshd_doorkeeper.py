@@ -215,8 +215,16 @@ async def test_lanes_of_whom_the_book_does_not_know_end_at_the_start(place: Plac
     assert await again.ended() == 255, "nor may it come again"
 
 
-async def test_lanes_of_a_former_key_end_at_the_start(place: Place) -> None:
+async def test_lanes_of_a_former_key_end_at_the_start(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As after a kill between the change of the key and the end of what it had up."""
+
+    async def carries_nothing_yet(_session: Session) -> bool:
+        return False
+
+    # Or this gateway itself does, in a moment, what is the next one's here.
+    monkeypatch.setattr(place.lanes, "carries", carries_nothing_yet)
     old = await place.lane()
     new = place.next_key()
     place.become(next_key=new)
