@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from ground2cloud.core.spawn import spawn
 from tests.integration.core.fakes import FOREVER, Watched, spec
-from tests.lab.waiting import eventually
+from tests.lab.waiting import eventually, wait_until
 
 WITH_DESCENDANT = (
     "import subprocess; p = subprocess.Popen(['sleep', '60'], start_new_session=True);"
@@ -47,3 +50,21 @@ async def test_the_end_of_the_child_is_seen_at_once(descendants: set[int]) -> No
     )
     async with asyncio.timeout(5.0):
         await supervisor.close()
+
+
+async def test_a_start_that_is_given_up_waits_for_the_child_alone(
+    descendants: set[int], tmp_path: Path
+) -> None:
+    """Of its pipes, none may have been opened here when it is given up."""
+    note = tmp_path / "descendant"
+    code = f"import subprocess; p = subprocess.Popen(['sleep', '60']); open({str(note)!r}, 'w')"
+    starting = asyncio.create_task(
+        spawn((sys.executable, "-c", f"{code}.write(str(p.pid))"), env={})
+    )
+    await asyncio.sleep(0)
+    # Not by the loop, which would go on with the start.
+    wait_until(lambda: note.exists() and note.read_text(), what="the descendant")
+    descendants.add(int(note.read_text()))
+    starting.cancel()
+    done, _ = await asyncio.wait({starting}, timeout=5.0)
+    assert done

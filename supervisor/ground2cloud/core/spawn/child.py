@@ -23,7 +23,13 @@ class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._abandoned:
+        if transport.is_closing():
+            # Its start was given up. asyncio has killed it and closed the pipes that it had, and
+            # waits for the ends of those that came later, which somebody else may hold.
+            assert isinstance(transport, asyncio.SubprocessTransport)
+            for pipe in filter(None, map(transport.get_pipe_transport, range(3))):
+                pipe.close()
+        elif self._abandoned:
             transport.close()  # kills it
             process = transport.get_extra_info("subprocess")
             # Or it would stay a zombie: nobody waits for it.
