@@ -14,6 +14,7 @@ import pytest
 from ground2cloud.config.model import Kind
 from ground2cloud.core.clock import wall
 from ground2cloud.core.spec import Limits, Verdict
+from ground2cloud.core.states import State
 from ground2cloud.core.supervise import Supervisor, Transition
 from ground2cloud.haproxy.program import HaproxyProgram, find_haproxy
 from ground2cloud.haproxy.routes import MOST_NETWORKS, Endpoint, PlainPorts, RouterSettings
@@ -166,6 +167,51 @@ async def test_a_port_that_could_not_be_offered_is_tried_again(
         for task in keeping:
             task.cancel()
         await asyncio.gather(*keeping, return_exceptions=True)
+
+
+async def test_ports_that_come_again_and_again_take_no_reload_each(running: Running) -> None:
+    """Each leaves a process to the calls that last, and an agent may rename its service at will."""
+    router, (first, second, third) = running.router, (free_port() for _ in range(3))
+    keeping = [asyncio.create_task(each) for each in (router.keep(), router.keep_ports())]
+    try:
+        for port in (first, second, first, second, first, third):
+            running.register(port)
+            router.poke()
+            await eventually(lambda port=port: is_open(port), what="the port")
+            await router.publish()
+        loads = 1 + 3  # it tells of one a moment after it listens
+        await eventually(
+            lambda: sum("Loading success." in line for line in running.said) == loads, what="it"
+        )
+        assert is_open(second), "as long as nobody reloads it for something else"
+    finally:
+        for task in keeping:
+            task.cancel()
+        await asyncio.gather(*keeping, return_exceptions=True)
+    assert await router.reload() is None
+    await eventually(lambda: not is_open(second), what="a port of nobody's is closed")
+    assert is_open(third)
+
+
+async def test_nobody_asks_on_and_on_for_a_router_that_is_down(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor when the time of an element is over meanwhile."""
+    router, asked = running.router, 0
+
+    async def publish() -> None:
+        nonlocal asked
+        asked += 1
+
+    running.elements = (Element(1, "x", hashed("x"), (Grant(1001),), 1.0, expires_at=wall()),)
+    await router.publish()
+    router.seen(State.BACKOFF)
+    monkeypatch.setattr(router, "publish", publish)
+    keeping = asyncio.create_task(router.keep())
+    await asyncio.sleep(2.5)  # a second of grace, and one to find the next whole one
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert asked <= 1
 
 
 async def test_what_can_not_be_told_is_an_error_like_others(running: Running) -> None:

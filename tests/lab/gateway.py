@@ -199,7 +199,7 @@ class GatewayLab(Running):
         key = new_token()
         grants = [Grant(each) for each in registrations]
         with contextlib.closing(Registry(self.registry)) as registry:
-            registry.add_element(digest(key)[:12], digest(key), grants, wall())
+            registry.add_element(f"e-{digest(key)[:12]}", digest(key), grants, wall())
         self._ask(partial(GatewayClient.refresh, registration=None))
         return key
 

@@ -254,8 +254,20 @@ class Run:
             self.heartbeat.heard(chunk, monotonic())
 
     async def _beat(self, process: Child, heartbeat: float | None) -> None:
-        """Send beats and look after the process once it is ready, until cancelled."""
+        """Look after the process once it is ready, until cancelled.
+
+        Whatever a look meets, there is a next one: unwatched, a dead link passes for a living one.
+        """
         await self._proven.wait()
+        while True:
+            try:
+                await self._look_after(process, heartbeat)
+            except Exception:  # noqa: BLE001 - see above
+                _log.exception("defect: the watch over %s ended", self._spec.name)
+            await asyncio.sleep(self._spec.limits.probe_timeout)
+
+    async def _look_after(self, process: Child, heartbeat: float | None) -> None:
+        """Send beats, ask, and see that the process is not stopped, until cancelled."""
         limits = self._spec.limits
         interval = heartbeat or limits.dead_after / 3
         stopped_since: float | None = None
@@ -315,4 +327,6 @@ def _stopped_since(pid: int, since: float | None) -> float | None:
         stopped = psutil.Process(pid).status() == psutil.STATUS_STOPPED
     except psutil.Error:
         return None
+    except OSError:
+        return since  # can't be seen now, without a file descriptor
     return (since or monotonic()) if stopped else None

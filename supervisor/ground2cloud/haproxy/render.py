@@ -5,7 +5,7 @@ same text is checked as a candidate and used in its place.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -38,8 +38,6 @@ def render(
     settings: RouterSettings,
     backends: Iterable[Backend],
     keys: Iterable[Key],
-    *,
-    without: Collection[int] = (),
 ) -> dict[str, str]:
     """Return the text of every file by its name.
 
@@ -47,26 +45,29 @@ def render(
         settings: how it is set up.
         backends: where services are.
         keys: what opens them.
-        without: tunnel ports that are not to be offered as they are.
 
     Raises:
         ValueError: a route or a key twice, or a slot that `settings` doesn't have.
     """
     backends = tuple(backends)
     entries = maps.entries(settings.slots, backends, keys)
-    return render_entries(settings, entries, without=without)
+    return render_entries(settings, entries, {int(port) for port in entries[maps.PLAIN]})
 
 
 def render_entries(
     settings: RouterSettings,
     entries: Mapping[str, maps.Entries],
-    *,
-    without: Collection[int] = (),
+    ports: Iterable[int],
 ) -> dict[str, str]:
-    """Return the same, from what stands in every map."""
+    """Return the same, from what stands in every map.
+
+    Args:
+        settings: how it is set up.
+        entries: of every map.
+        ports: tunnel ports to listen on, where they are offered as they are.
+    """
     files = {name: maps.text(entries[name]) for name in maps.MAPS}
-    ports = {int(port) for port in entries[maps.PLAIN]}
-    files[CONFIG] = _config(settings, ports.difference(without))
+    files[CONFIG] = _config(settings, ports)
     files[LUA] = _lua(settings)
     return files
 

@@ -172,13 +172,14 @@ class FileWatch:
             self._on_change(path)
 
     def _look_everywhere(self) -> None:
+        # First: whatever this look meets, there is a next one.
+        self._poll = self._loop.call_later(self._poll_interval, self._look_everywhere)
         self._follow()
         for path, known in self._known.items():
             now = self._fingerprint(path)
             if path not in self._unsettled and now is not None and now != known:
                 self._unsettle(path, Touch.NOTICED)
         self._set_timer()
-        self._poll = self._loop.call_later(self._poll_interval, self._look_everywhere)
 
     def _fingerprint(self, path: Path) -> Fingerprint | None:
         """What the file is now; None if that can't be said, in which case the poll will ask."""

@@ -27,6 +27,10 @@ class Seen:
             self._defects -= 1
             raise ValueError("a defect")
 
+    @property
+    def reasons(self) -> list[str]:
+        return [each.after.verdict.reason for each in self.transitions if each.after.verdict]
+
     async def ready(self) -> None:
         await eventually(lambda: self.supervisor.is_ready("child"), what="ready in the end")
 
@@ -48,8 +52,7 @@ async def test_a_defect_in_the_preparations_is_told_and_tried_again(
         await seen.ready()
     finally:
         await seen.supervisor.close()
-    reasons = [each.after.verdict.reason for each in seen.transitions if each.after.verdict]
-    assert reasons[0] == "defect"
+    assert seen.reasons[0] == "defect"
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert record.exc_info is not None
 
@@ -64,3 +67,21 @@ async def test_a_defect_after_the_start_leaves_no_process() -> None:
         assert psutil.pid_exists(second)
     finally:
         await seen.supervisor.close()
+
+
+async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    """What is not looked after any more would pass for living, whatever became of it."""
+    answers = iter([OSError(24, "Too many open files")])
+
+    async def ask() -> bool:
+        for error in answers:
+            raise error
+        return False
+
+    seen = Seen()
+    seen.supervisor.start(spec(FOREVER, answers=ask))
+    try:
+        await eventually(lambda: "not-answering" in seen.reasons, what="that it does not answer")
+    finally:
+        await seen.supervisor.close()
+    assert "the watch over child ended" in caplog.text

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from ground2cloud.reload.directories import Directories
 from ground2cloud.reload.settle import Rules
 from ground2cloud.reload.watch import FileWatch
 from tests.integration.reload.conftest import Watcher
@@ -171,6 +174,22 @@ async def test_what_no_event_tells_of_is_found_by_the_poll(
     await watcher.calls_until_now(config)
     config.write_text("one = 3\n")
     assert await watcher.calls_until_now(config) == ["agent.toml"]
+
+
+async def test_a_poll_that_fails_is_not_the_last(
+    make_watcher: Callable[..., Watcher], config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[BaseException] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: raised.append(context["exception"]))
+    watcher = make_watcher(poll=0.05)
+    watcher.start(config)
+
+    def no_thread(*_: object) -> bool:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Directories, "watch", no_thread)
+    await eventually(lambda: len(raised) > 1, what="another poll after one that failed")
 
 
 async def test_an_error_of_the_callback_does_not_end_the_watch(config: Path) -> None:

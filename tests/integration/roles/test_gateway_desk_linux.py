@@ -172,3 +172,17 @@ async def test_wrong_tokens_from_one_network_are_recorded_for_a_while(desk: Real
     for number in range(often):
         desk.note_refusal("heartbeat", Slug.UNAUTHORIZED, f"2001:db8::{number:x}")
     assert RECORDS.burst <= len(acts(desk, "refused")) < often
+
+
+async def test_who_claims_while_nothing_can_be_looked_at_is_told_to_come_again(
+    desk: RealDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await desk.join("one")
+
+    async def claim(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(desk.lanes, "claim", claim)
+    with pytest.raises(RefusedError) as refused:
+        await CALLS["claim"](desk, caller)
+    assert refused.value.slug == Slug.UNAVAILABLE

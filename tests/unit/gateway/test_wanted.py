@@ -111,3 +111,21 @@ def test_what_was_not_told_is_told_again() -> None:
     assert not any(wanted.take_touched().values())
     wanted.touch(touched)
     assert wanted.take_touched() == touched
+
+
+def test_a_port_that_two_have_for_a_moment_is_the_new_ones() -> None:
+    """As when it was allotted anew before anybody has read that the former one is gone."""
+    source = Source()
+    services = (ServicePort("web", Kind.HTTP, PORTS[0]),)
+    former = Registration(1001, "x", make_key(1), None, SLOTS, services, 1.0, "")
+    source.registrations[1001] = former
+    wanted = Wanted(SLOTS, source, source)
+    wanted.update()
+    source.registrations[1002] = replace(former, id=1002, key=make_key(2))
+    wanted.update()
+    source.registrations[1001] = replace(former, revoked_at=2.0)
+    wanted.update()
+    assert wanted.maps == source.all()
+    source.up = frozenset({(SLOTS[0], PORTS[0])})
+    wanted.update()
+    assert wanted.maps == source.all()

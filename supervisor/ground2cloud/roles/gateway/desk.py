@@ -177,7 +177,12 @@ class GatewayDesk:
         self._check_slot("claim-refused", caller, mine, slot)
         ports = {service.port for service in mine.services}
         older_than = request.older_than + (ON_THE_WAY if request.older_than else 0.0)
-        claim = await self._lanes.claim(mine.id, slot, ports, older_than)
+        try:
+            claim = await self._lanes.claim(mine.id, slot, ports, older_than)
+        except OSError as error:
+            text = f"no claim of registration {mine.id}: {error.strerror or error}"
+            log(_log, logging.WARNING, "claim-failed", text)
+            raise unavailable() from error
         self.claims[str(claim.outcome)] += 1
         self._notes.write(
             mine.id,

@@ -29,7 +29,7 @@ from ground2cloud.rendering.atomic import write_atomic
 from ground2cloud.rendering.replacing import replace
 from ground2cloud.roles.gateway.book import Book
 from ground2cloud.roles.gateway.crowds import Crowds
-from ground2cloud.roles.gateway.endings import Endings
+from ground2cloud.roles.gateway.endings import LONGEST_LOOK, Endings
 from ground2cloud.roles.gateway.lanes import Lanes
 from ground2cloud.roles.gateway.ports import why_not
 from ground2cloud.roles.gateway.wanted import Maps, Wanted
@@ -106,6 +106,7 @@ class Router:
         self._filed_ports: frozenset[int] = frozenset()
         self._open: frozenset[int] = frozenset()
         self._opening: frozenset[int] = frozenset()
+        self._kept: frozenset[int] = frozenset()
         self._taken: dict[int, str] = {}
         self._ports_due = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -139,10 +140,8 @@ class Router:
         try:
             self._wanted.update()
             filed = {name: dict(entries) for name, entries in self._wanted.maps.items()}
-            ports = self._offered()
-            files = await asyncio.to_thread(
-                render_entries, self.settings, filed, without=frozenset(self._taken)
-            )
+            ports = self._offered() | (self._kept & self._open)
+            files = await asyncio.to_thread(render_entries, self.settings, filed, ports)
         except ValueError as error:
             message = f"the router can't be told this: {error}"
             raise RefusedError(Verdict(Outcome.PERMANENT, "config-bad", message)) from error
@@ -176,13 +175,17 @@ class Router:
             self._open = frozenset()
             self._answer(None)  # its next start is by the files that are there
 
-    async def reload(self) -> Verdict | None:
+    async def reload(self, *, keep_ports: bool = False) -> Verdict | None:
         """Have the router take up other settings, ports or certificates; wait until it has.
 
         Answers None when it did, or when its next start will; else why not: then it goes on as it
         was.
+
+        Args:
+            keep_ports: go on listening on tunnel ports of no service, where nobody gets through.
         """
         async with self._reloading:
+            self._kept = self._open if keep_ports else frozenset()
             before = self._installs
             self._reloaded = asyncio.get_running_loop().create_future()
             verdict = await self._renew()
@@ -202,8 +205,10 @@ class Router:
     async def keep(self) -> None:
         """Put in force what is due, again and again, until cancelled."""
         while True:
+            # A router that is down lets nobody in, and is told everything at its start.
+            wait = self._endings.next_look(wall()) if self._up else LONGEST_LOOK
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._endings.next_look(wall())):
+                async with asyncio.timeout(wait):
                     await self._due.wait()
             self._due.clear()
             try:
@@ -221,7 +226,8 @@ class Router:
         while True:
             await self._ports_due.wait()
             self._ports_due.clear()
-            verdict = await self.reload()
+            # Or an agent that renames its service to and fro would have a process left each time.
+            verdict = await self.reload(keep_ports=True)
             if verdict is not None:
                 self._tell(f"new tunnel ports are not offered: {verdict.message}")
                 self._ports_due.set()

@@ -105,12 +105,14 @@ class Wanted:
     def _replace(self, old: Iterable[Maps], new: Iterable[Maps]) -> None:
         """Put entries in the place of others; all old ones go first.
 
-        A port that went from one registration to another stands in the entries of both.
+        A port that went from one registration to another stands in the entries of both, and may
+        be the other's already.
         """
         for part in old:
             for name, entries in part.items():
-                for key in entries:
-                    self.maps[name].pop(key, None)
+                for key, value in entries.items():
+                    if self.maps[name].get(key) == value:
+                        del self.maps[name][key]
                 self._touched[name].update(entries)
         for part in new:
             for name, entries in part.items():

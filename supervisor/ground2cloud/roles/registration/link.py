@@ -51,6 +51,9 @@ CLAIM_IN_DOUBT = 0.5
 LONGEST_PACE = 15.0
 """Seconds for which a lane waits at most when the gateway asks it to dial or to claim later."""
 
+SOONEST_CLAIM = 0.25
+"""Seconds between two claims of a slot at least, whatever the gateway asks for."""
+
 LONGEST_TURN = 120.0
 """Seconds after which a lane dials, however often the gateway asks it to claim once more."""
 
@@ -198,8 +201,8 @@ class Link:
                 took = monotonic() - begun
                 message = f"the gateway ended the stale session of slot {slot}, in {took:.2f} s"
                 log(_log, logging.INFO, "claim-ended", message)
-            if answer.dial_in > 0:
-                wait = min(answer.dial_in, LONGEST_PACE)
+            wait = min(max(answer.dial_in, SOONEST_CLAIM * answer.again), LONGEST_PACE)
+            if wait > 0:
                 what = "claiming again" if answer.again else "dialling"
                 log(_log, logging.DEBUG, "claim-paced", f"{what} in {wait:.1f} s, as asked")
                 await asyncio.sleep(wait)

@@ -50,6 +50,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Link:
     found = Link(Store.__new__(Store), report, lambda: (), lambda _identity: None, prove)
     found.use(GOOD)
     monkeypatch.setattr(link, "LONGEST_TURN", 0.5)
+    monkeypatch.setattr(link, "SOONEST_CLAIM", 0.01)
     return found
 
 
@@ -76,6 +77,16 @@ async def test_it_dials_however_often_it_is_put_off(
         await made.claim(SLOT)
     assert time.monotonic() - began >= 0.45
     assert len(gateway.patience) > 3
+
+
+async def test_a_gateway_that_gives_no_time_is_not_asked_without_a_pause(
+    made: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(answer(0.0, again=True))
+    talk_to(gateway, monkeypatch)
+    monkeypatch.setattr(link, "SOONEST_CLAIM", 0.2)
+    await made.claim(SLOT)
+    assert len(gateway.patience) <= 3
 
 
 async def test_who_was_silent_is_given_less_time(
