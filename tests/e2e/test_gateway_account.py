@@ -134,8 +134,8 @@ def test_what_only_root_may_read_the_gateway_does_not_read(gateway: RootsGateway
     told = gateway.cli("run")
     assert told.returncode == 78
     assert "gateway.toml" in told.stderr
-    assert "ermission denied" in told.stderr
-    assert not list((gateway.directory / "state").iterdir())
+    assert "can't be read" in told.stderr
+    assert not (gateway.directory / "state").exists()
 
 
 def test_directories_that_the_account_can_not_get_to_are_said_in_one_line(short_dir: Path) -> None:
@@ -157,3 +157,20 @@ def test_directories_that_the_account_can_not_get_to_are_said_in_one_line(short_
     assert f"{closed} is closed to it" in error
     assert hint.startswith("hint: leave --config out")
     assert not file.exists(), "nothing is half done"
+
+
+@pytest.mark.parametrize("port", ["high"], indirect=True)
+def test_what_the_account_may_not_have_is_told_with_what_to_do(gateway: RootsGateway) -> None:
+    gateway.config.chmod(0o600)
+    for name in ("check", "run"):
+        told = gateway.cli(name)
+        assert told.returncode == 78
+        assert f"can't be read by {NAME}" in told.stderr
+        assert f"chmod 640 {gateway.config}" in told.stderr
+    gateway.config.chmod(0o644)
+    state = gateway.directory / "state"
+    state.mkdir()
+    for name in ("check", "run"):
+        told = gateway.cli(name)
+        assert told.returncode == 78
+        assert f"chown -R {NAME} {state}" in told.stderr

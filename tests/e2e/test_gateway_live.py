@@ -248,3 +248,20 @@ def test_no_gateway_no_reload(short_dir: Path) -> None:
     told = GatewayLab(short_dir).cli("reload")
     assert told.returncode == 1
     assert "not running" in told.stderr
+
+
+def test_what_can_not_be_had_of_an_edit_is_told_where_it_is_asked_for(gateway: GatewayLab) -> None:
+    before = gateway.status()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        change(gateway, metrics={"listen": f"127.0.0.1:{other.getsockname()[1]}"})
+        code, said = do(gateway, "reload")
+        assert code == 78
+        assert "metrics.listen" in said
+        assert "is taken" in said
+    assert gateway.status().addresses["metrics"] == before.addresses["metrics"]
+    [problem] = gateway.status().problems
+    assert "what ran before goes on" in problem
+    change(gateway, metrics={"listen": "127.0.0.1:0"}, log={"file": "/proc/no/gateway.log"})
+    assert do(gateway, "reload")[0] == 0
+    [problem] = gateway.status().problems
+    assert problem.startswith("/proc/no/gateway.log can't be opened")

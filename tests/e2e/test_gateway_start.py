@@ -302,3 +302,14 @@ def test_what_changes_while_it_does_not_run_is_in_force_when_it_does(gateway: Ga
     with agent.lane({"web": 1}) as lane:
         assert lane.wait(timeout=10) == 255
     assert gateway.agent(agent.id).state == "revoked"
+
+
+def test_what_only_a_start_would_meet_is_found_by_check(short_dir: Path) -> None:
+    lab = GatewayLab(short_dir, router={"certificate": "none.pem"})
+    told = lab.cli("check")
+    assert told.returncode == 78
+    assert f"router.certificate: there is no file {short_dir / 'none.pem'}" in told.stderr
+    lab = GatewayLab(short_dir, paths={"run": str(short_dir / ("r" * 90))})
+    told = lab.cli("check")
+    assert told.returncode == 78
+    assert "longer than 90 bytes" in told.stderr

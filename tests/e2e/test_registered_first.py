@@ -42,12 +42,36 @@ def test_the_same_command_goes_on_after_a_failure(
     assert "Connection refused" in failed.stderr
     assert f"firewalls must let this machine reach its port {gateway.port}" in failed.stderr
     gateway.start()
-    other = agent.cli("register", join, "--service", service, "--service", "db=tcp:1")
-    assert other.returncode == 1
-    assert "is there already" in other.stderr
     done = agent.cli("register", join, "--service", service)
     assert done.returncode == 0, done.stderr
     assert list(gateway.members) == [1001]
+    other = agent.cli("register", join, "--service", service, "--service", "db=tcp:1")
+    assert other.returncode == 1
+    assert "is there already" in other.stderr
+
+
+def test_a_command_that_was_corrected_finds_nothing_of_the_one_before(
+    agent: Agent, gateway: SmallGateway, service: str
+) -> None:
+    join = gateway.invite()
+    gateway.joins.clear()
+    refused = agent.cli("register", join, "--service", "db=tcp:1")
+    assert refused.returncode == 1
+    assert "no such join token" in refused.stderr
+    assert not agent.config.exists()
+    done = agent.cli("register", gateway.invite(), "--service", service)
+    assert done.returncode == 0, done.stderr
+    assert list(gateway.members[1001].ports) == ["app"]
+
+
+def test_who_names_no_service_is_told_how(agent: Agent, gateway: SmallGateway) -> None:
+    told = agent.cli("register", gateway.invite())
+    assert told.returncode == 1
+    assert "no service to write into it" in told.stderr
+    assert "--service NAME=KIND:HOST:PORT" in told.stderr
+    wrong = agent.cli("register", gateway.invite(), "--service", "app=htp:1")
+    assert wrong.returncode == 78
+    assert wrong.stderr.startswith("ground2cloud: --service: service[0].kind")
 
 
 def test_who_can_not_reach_the_gateway_is_told_how_to_leave_it(

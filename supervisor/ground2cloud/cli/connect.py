@@ -108,13 +108,15 @@ async def _run(target: object, host: str, port: int) -> None:
 def _read_url(text: str) -> tuple[str, str, int]:
     """Return scheme, host and port of the gateway."""
     try:
-        url = urlsplit(text if "://" in text else f"http://{text}")
+        url = urlsplit(text)
         usual = _PORTS[url.scheme]
         if url.hostname and _HOST.fullmatch(url.hostname):
             return url.scheme, url.hostname, url.port or usual
     except (ValueError, KeyError):  # brackets, port; scheme
         pass
-    raise Ground2CloudError(f'"{text}" is no gateway', "such as https://g2c.example.com")
+    raise Ground2CloudError(
+        f'"{text}" is no gateway', "such as https://g2c.example.com, or http://…"
+    )
 
 
 def _trust(file: Path | None) -> "SSLContext":
@@ -139,7 +141,8 @@ def _read_key(file: Path | None, variable: str | None) -> str:
     try:
         text = file.read_text("utf-8") if file is not None else os.environ.get(variable or "", "")
     except (OSError, UnicodeDecodeError) as error:
-        raise Ground2CloudError(f"can't read {file}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Ground2CloudError(f"can't read {file}: {reason}") from None
     if not _KEY.fullmatch(text.strip()):
         raise Ground2CloudError(f"there is no element key in {file or variable}")
     return text.strip()

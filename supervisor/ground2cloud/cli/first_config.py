@@ -18,14 +18,21 @@ _MODE = 0o600
 
 
 def write_first(path: Path, services: tuple[str, ...]) -> None:
-    """Write a commented file with these services, each `NAME=KIND:HOST:PORT`, or without any.
+    """Write a commented file with these services, each `NAME=KIND:HOST:PORT`.
 
     Raises:
-        Ground2CloudError: a service is not of that form, or the file can't be written.
+        Ground2CloudError: no service, or one that is not of that form, or the file can't be
+            written.
         ConfigError: a value of a service is not allowed.
     """
     text = _text(services)
-    parse_agent(text, file=path.name, directory=path.absolute().parent)
+    if not services:
+        raise Ground2CloudError(
+            f"there is no {path} yet, and no service to write into it",
+            "say what is to be reached: --service NAME=KIND:HOST:PORT, for example"
+            " --service postgres=postgresql:localhost:5432",
+        )
+    parse_agent(text, file="--service", directory=path.absolute().parent)
     try:
         write_atomic(path, text, mode=_MODE)
     except OSError as error:

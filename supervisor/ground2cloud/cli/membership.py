@@ -42,23 +42,32 @@ def join(
     """Register, and say what came of it."""
     asked = _join(text)
     path = config_path(settings)
-    if not path.exists():
+    if first := not path.exists():
         write_first(path, services)
-        _say(f"wrote {path}")
     elif services and not is_about(load_agent(path), services):
-        raise Ground2CloudError(f"{path} is there already", "add the service as [[service]] in it")
-    site = _site(settings)
-    with site.store.commanding():
-        if not force:
-            _require_no_other(site.store)
-        work = join_gateway(site.store, asked, site.config.service, name=name)
-        identity = asyncio.run(work)
+        hint = "write what it lacks as [[service]] into it, and leave --service out"
+        raise Ground2CloudError(f"{path} is there already, with other services", hint)
+    try:
+        identity = _join_as(_site(settings), asked, name, force=force)
+    except BaseException:
+        if first:  # or the same command, corrected, would find another file
+            path.unlink(missing_ok=True)
+        raise
+    if first:
+        _say(f"wrote {path}")
     _say(f"registered as {identity.registration}{_named(identity)} at {asked.host}")
     for each in identity.service:
         _say(f"  {each.name}: port {each.port}")
     if not identity.service:
         _say(f"  no service yet: add a [[service]] to {path}, and it gets a port by itself")
     _say_who_goes_on(settings)
+
+
+def _join_as(site: _Site, asked: Join, name: str, *, force: bool) -> Identity:
+    with site.store.commanding():
+        if not force:
+            _require_no_other(site.store)
+        return asyncio.run(join_gateway(site.store, asked, site.config.service, name=name))
 
 
 def leave(settings: Settings, *, force: bool) -> None:

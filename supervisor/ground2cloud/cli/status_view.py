@@ -62,7 +62,7 @@ def _registration(found: RegistrationStatus) -> Iterator[str]:
         rotating = ", a new key is not proven yet" if found.rotating else ""
         yield printable(f"registration   {found.id}{name}{ways}{rotating}", _LIMIT)
         light = found.light
-        words = {"up": "answers", "down": "does not answer"}.get(light.state, "not asked yet")
+        words = {"up": "answers", "down": "can't be used"}.get(light.state, "not asked yet")
         detail = f": {light.detail}" if light.detail and light.state == "down" else ""
         text = printable(f"{found.backchannel} {words}{detail}{_clock(found)}", _LIMIT)
         yield f"backchannel    {paint(text, _BAD if light.state == 'down' else '')}"

@@ -1,6 +1,7 @@
 """Rules of `gateway.toml` that need more than one value, or more than a type and a pattern."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ _LAST_PORT = 65535
 _SLOTS = ipaddress.ip_network("127.0.0.0/29")
 """Where lanes listen (`registry.records.SLOTS`), with the two that a router may have besides."""
 
+DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
+"""A domain below which registrations have their names, in small letters."""
+
 _DATABASES = ("sqlite", "postgresql")
 
 
@@ -22,18 +28,28 @@ def find(root: Table) -> Iterator[Finding]:
 
 
 def _hosts_are_real(root: Table) -> Iterator[Finding]:
-    for name, key in (("gateway", "host"), ("router", "domain")):
-        table = root.table(name)
-        host = table.text(key)
-        if host is not None and not is_host(host):
-            yield table.place(key), f"expected a host name or an IP address, got {show(host)}"
     table = root.table("gateway")
-    for host in table.texts("names"):
-        if not is_host(host):
-            yield table.place("names"), f"expected a host name or an IP address, got {show(host)}"
-    host = root.table("gateway").text("host")
+    host = table.text("host")
+    router = root.table("router")
+    domain = router.text("domain")
+    for place, name in ((table.place("host"), host), (router.place("domain"), domain)):
+        if name is not None and not is_host(name):
+            yield place, f"expected a host name or an IP address, got {show(name)}"
+    if domain is None:
+        place, domain = table.place("host"), host  # which is the domain where no other is named
+    else:
+        place = router.place("domain")
+    if domain is not None and is_host(domain) and not _can_be_domain(domain):
+        yield place, f"expected a domain such as g2c.example.com, got {show(domain)}"
+    for name in table.texts("names"):
+        if not is_host(name):
+            yield table.place("names"), f"expected a host name or an IP address, got {show(name)}"
     if host is not None and host in {"0.0.0.0", "::", "*"}:  # noqa: S104 - refused here
-        yield root.table("gateway").place("host"), "agents need a name or an address to go to"
+        yield table.place("host"), "agents need a name or an address to go to"
+
+
+def _can_be_domain(name: str) -> bool:
+    return is_address(name) or DOMAIN.fullmatch(name.lower().rstrip(".")) is not None
 
 
 def _listens_are_addresses(root: Table) -> Iterator[Finding]:

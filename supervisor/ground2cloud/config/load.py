@@ -49,7 +49,7 @@ def load_gateway(path: Path) -> GatewayConfig:
     Raises:
         ConfigError: the file can't be used; it has all problems of the file.
     """
-    text = source.read(path)
+    text = source.read(path, init="ground2cloud gateway init")
     return parse_gateway(text, file=source.display_name(path), directory=path.absolute().parent)
 
 

@@ -21,17 +21,20 @@ _NAME_LIMIT = 100
 _MESSAGE_LIMIT = 160  # the parser quotes keys, however long
 _PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
 _OTHER_ACCOUNT = "run this as the account whose file it is, or with sudo"
-_WITHOUT_FILE = "ground2cloud init writes a sample; --config names another file"
 
 
-def read(path: Path) -> str:
+def read(path: Path, *, init: str = "ground2cloud init") -> str:
     """Read a file's text; a byte order mark is dropped.
+
+    Args:
+        path: the file.
+        init: the command that writes one.
 
     Raises:
         ConfigError: it can't be read, is too large, or is not UTF-8.
     """
     name = display_name(path)
-    content = _read_bytes(path, name)
+    content = _read_bytes(path, name, f"{init} writes a sample; --config names another file")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise fault(name, "", "this is UTF-16; save it as UTF-8")
     try:
@@ -42,18 +45,18 @@ def read(path: Path) -> str:
         raise fault(name, f"line {line}", f"byte 0x{byte:02x} is not UTF-8") from None
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def _read_bytes(path: Path, name: str, without_file: str) -> bytes:
     try:
         # Asked before it is opened: opening a FIFO would wait for its writer.
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise fault(name, "", "is a directory, not a file", _WITHOUT_FILE)
+            raise fault(name, "", "is a directory, not a file", without_file)
         if not stat.S_ISREG(mode):
             raise fault(name, "", "is not a regular file")
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
-        raise fault(name, "", f"there is no file {escape(str(path))}", _WITHOUT_FILE) from None
+        raise fault(name, "", f"there is no file {escape(str(path))}", without_file) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         hint = _OTHER_ACCOUNT if isinstance(error, PermissionError) else ""

@@ -14,8 +14,11 @@ from ground2cloud.core.spawn import Child, end_process, spawn
 OUTPUT_LIMIT = 256 * 1024
 """Bytes kept of each stream; what comes after is read and dropped, so the command never stalls."""
 
-LAST_WORDS = 1.0
-"""Seconds to wait for the end of the output after the exit: a descendant may hold the pipes."""
+LAST_WORDS = 3.0
+"""Seconds to wait for the end of the output after the exit: a descendant may hold the pipes.
+
+Long: what is missing of the words of a command that is done makes a failure of a success.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ground2cloud.config.gateway_rules import DOMAIN
 from ground2cloud.config.model import Kind
 from ground2cloud.core.addresses import join
 
@@ -22,9 +23,6 @@ MOST_NETWORKS = 32
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HASH = re.compile(r"[0-9A-F]{64}")
-_DOMAIN = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-)
 _LOG_TARGET = re.compile(r"[A-Za-z0-9._:/@\[\]-]{1,200}")
 _UNQUOTABLE = re.compile(r"['\x00-\x1f\x7f]")
 _SOCKET_BYTES = 90  # of a Unix socket's 108: HAProxy binds it under a longer name first
@@ -237,7 +235,7 @@ class RouterSettings:
         check_path(self.runtime_socket)
         size = len(bytes(self.runtime_socket))
         _check(size <= _SOCKET_BYTES, f"longer than {_SOCKET_BYTES} bytes: {self.runtime_socket}")
-        _check(self.domain is None or _DOMAIN.fullmatch(self.domain), f"no domain: {self.domain!r}")
+        _check(self.domain is None or DOMAIN.fullmatch(self.domain), f"no domain: {self.domain!r}")
         _check(0 < len(set(self.slots)) == len(self.slots) <= MOST_SLOTS, f"slots: {self.slots}")
         for slot in self.slots:
             ipaddress.ip_address(slot)

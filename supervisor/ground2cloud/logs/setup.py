@@ -55,6 +55,7 @@ class Owner:
         tell = None if side is None else side.handle
         self._file = FileHandler(file, settings.max_size, settings.keep, tell=tell)
         self._handlers = [self._file] if side is None else [self._file, side]
+        self._unusable = ""
         self._root = logging.getLogger()
         self._level_before = self._root.level
         self._set(settings)
@@ -69,8 +70,11 @@ class Owner:
 
     @property
     def trouble(self) -> str:
-        """What was lost and not yet told in the log, for `status`; empty when all is well."""
-        return str(self._file.losses) if self._file.losses.count else ""
+        """What is wrong with the log, for `status`; empty when all is well.
+
+        That is a file that it should be in and is not, or what was lost and not yet told in it.
+        """
+        return self._unusable or (str(self._file.losses) if self._file.losses.count else "")
 
     def apply(self, settings: LogSettings, file: Path) -> None:
         """Change level, format, sizes and file from the next record on; nothing is lost.
@@ -78,14 +82,15 @@ class Owner:
         A file that can't be opened is reported in the log, which stays in the old one; call again
         to try again.
         """
+        self._unusable = ""
         try:
             self._file.change(file, settings.max_size, settings.keep)
         except OSError as error:
-            text = (
+            self._unusable = (
                 f"{file} can't be opened: {error.strerror or error}; the log stays in {self.file}"
             )
             self._file.change(self.file, settings.max_size, settings.keep)
-            log(_log, logging.ERROR, "log-file-unusable", text)
+            log(_log, logging.ERROR, "log-file-unusable", self._unusable)
         self._set(settings)
 
     def settle(self) -> None:

@@ -43,10 +43,12 @@ class NotRunningError(Ground2CloudError):
 class ApiClient:
     """Asks one running agent. Every call may raise `Ground2CloudError`.
 
-    `pid` is that of the agent, `who` what messages call it. Timeouts in seconds.
+    `pid` is that of the agent, `who` what messages call it, `run` what starts it. Timeouts in
+    seconds.
     """
 
     who = "the agent"
+    run = "ground2cloud run"
 
     def __init__(
         self,
@@ -102,7 +104,8 @@ class ApiClient:
             code, body = self._exchange(method, path, timeout)
         except ConnectionRefusedError:
             raise NotRunningError(
-                f"{self.who} is not running (process {self.pid} left without a word)"
+                f"{self.who} is not running (process {self.pid} left without a word)",
+                f"start it with: {self.run}",
             ) from None
         except TimeoutError:
             raise Ground2CloudError(

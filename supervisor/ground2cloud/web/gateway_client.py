@@ -15,6 +15,7 @@ class GatewayClient(ApiClient):
     """Asks one running gateway. Every call may raise `Ground2CloudError`."""
 
     who = "the gateway"
+    run = "ground2cloud gateway run"
 
     @classmethod
     def from_run_dir(cls, run_dir: Path) -> Self:
@@ -27,9 +28,8 @@ class GatewayClient(ApiClient):
         try:
             return cls(read_control(run_dir, cls.who))
         except NotRunningError:
-            raise NotRunningError(
-                "the gateway is not running", "start it with: ground2cloud gateway run"
-            ) from None
+            hint = f"start it with: {cls.run}"
+            raise NotRunningError(f"{cls.who} is not running", hint) from None
 
     def gateway(self) -> GatewayStatus:
         """Ask what is known now."""

@@ -44,12 +44,13 @@ def test_every_option_reaches_the_file(fresh: Command) -> None:
 
 
 def test_the_line_for_the_gateway_opens_that_port_and_nothing_else(fresh: Command) -> None:
-    out = fresh("init", *FILLED, "--remote-port", "12000", "--user", "bob").out
-    (line,) = [line for line in out.splitlines() if line.startswith("restrict")]
+    ended = fresh("init", *FILLED, "--remote-port", "12000", "--user", "bob")
+    assert ended.code == 0, ended.err
+    (line,) = [line for line in ended.out.splitlines() if line.startswith("restrict")]
     options, _, key = line.partition(" ssh-ed25519 ")
     assert options == 'restrict,port-forwarding,permitlisten="127.0.0.1:12000",command="exec cat"'
     assert key.split()[1].startswith("ground2cloud@")
-    assert "user bob" in out
+    assert "user bob" in ended.out
 
 
 def test_the_key_has_no_passphrase_and_the_public_half_is_its_own(fresh: Command) -> None:

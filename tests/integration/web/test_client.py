@@ -12,6 +12,7 @@ import pytest
 
 from ground2cloud.errors import Ground2CloudError
 from ground2cloud.web.client import ApiClient, NotRunningError
+from ground2cloud.web.gateway_client import GatewayClient
 from ground2cloud.web.messages import Answer, ControlFile
 from tests.lab.fake_agent import FakeAgent, serving, status
 from tests.lab.ports import free_port
@@ -78,10 +79,15 @@ def test_without_a_file_no_agent_is_running(tmp_path: Path) -> None:
         assert caught.value.hint == "start it with: ground2cloud run"
 
 
-def test_a_file_left_by_a_killed_agent_means_not_running() -> None:
-    client = ApiClient(ControlFile(f"127.0.0.1:{free_port()}", TOKEN, 4711))
-    with pytest.raises(NotRunningError, match=r"not running \(process 4711 "):
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [(ApiClient, "ground2cloud run"), (GatewayClient, "ground2cloud gateway run")],
+)
+def test_a_file_left_by_a_killed_agent_means_not_running(kind: type[ApiClient], start: str) -> None:
+    client = kind(ControlFile(f"127.0.0.1:{free_port()}", TOKEN, 4711))
+    with pytest.raises(NotRunningError, match=r"not running \(process 4711 ") as caught:
         client.status()
+    assert caught.value.hint == f"start it with: {start}"
 
 
 def test_the_token_of_another_agent_is_told_as_that(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ KEY = "k" * 43
     "url",
     [
         *("http://h:99999", "http://[::1", "http://h:x", "ftp://h", "http://", "http://a b"),
-        *("https://[::g]/", "//h", "htttps://h:8443", "wss://h:443"),
+        *("https://[::g]/", "//h", "htttps://h:8443", "wss://h:443", "h", "h:80"),
     ],
 )
 def test_what_is_no_gateway_is_refused(tmp_path: Path, url: str) -> None:
     done = run_here(tmp_path / "none.toml", "connect", "1001/db", "--gateway", url)
     assert done.code == 1
     assert done.err == (
-        f'ground2cloud: "{url}" is no gateway\nhint: such as https://g2c.example.com\n'
+        f'ground2cloud: "{url}" is no gateway\nhint: such as https://g2c.example.com, or http://…\n'
     )
 
 
@@ -42,7 +42,7 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in ("GROUND2CLOUD_GATEWAY", "GROUND2CLOUD_KEY"):
         monkeypatch.delenv(name, raising=False)
     assert "--gateway" in run_here(tmp_path / "none.toml", "connect", "1001/db").err
-    monkeypatch.setenv("GROUND2CLOUD_GATEWAY", "g2c.example.com")
+    monkeypatch.setenv("GROUND2CLOUD_GATEWAY", "http://g2c.example.com")
     assert "--key-file or --key-env" in run_here(tmp_path / "none.toml", "connect", "1001/db").err
     monkeypatch.setenv("GROUND2CLOUD_KEY", "short")
     done = run_here(tmp_path / "none.toml", "connect", "1001/db")

@@ -60,6 +60,8 @@ def test_the_schema_knows_every_table_and_takes_no_other_key() -> None:
     [
         ({"gateway": {"host": "0.0.0.0"}}, "gateway.host", "a name or an address to go to"),
         ({"gateway": {"host": "1.2.3"}}, "gateway.host", "a host name or an IP address"),
+        ({"gateway": {"host": "my_host"}}, "gateway.host", "a domain such as"),
+        ({"router": {"domain": "bad_domain.x"}}, "router.domain", "a domain such as"),
         ({"gateway": {"user": "Root!"}}, "gateway.user", "the name of an account"),
         ({"gateway": {"names": ["x", 3]}}, "gateway.names[1]", "a string"),
         ({"gateway": {"names": "x"}}, "gateway.names", "expected an array, got a string"),
@@ -112,3 +114,13 @@ def test_its_places_are_not_those_of_the_agent(tmp_path: Path) -> None:
     file.write_text('[gateway]\nhost = "g"\n[paths]\nrun = "r"\nstate = "s"\n')
     found = locate_gateway(load_gateway(file), file, {})
     assert (found.run, found.state) == (tmp_path / "r", tmp_path / "s")
+
+
+def test_a_host_that_callers_do_not_name_may_be_any() -> None:
+    assert parse(gateway={"host": "my_host"}, router={"domain": "G2C.example.com."})
+
+
+def test_where_there_is_no_file_the_command_is_named_that_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_gateway(tmp_path / "gateway.toml")
+    assert "ground2cloud gateway init" in caught.value.hint

@@ -12,6 +12,7 @@ from ground2cloud.cli.gateway.opening import config_path, require_gateway, say
 from ground2cloud.cli.settings import Settings, common_options
 from ground2cloud.config.load import load_gateway
 from ground2cloud.config.locations import locate_gateway
+from ground2cloud.config.source import fault
 from ground2cloud.errors import EXIT_FAILURE, ConfigError, Ground2CloudError, Problem
 from ground2cloud.web.client import NotRunningError
 from ground2cloud.web.gateway_client import GatewayClient
@@ -45,6 +46,7 @@ def check(settings: Settings, *, as_json: bool) -> int:
     path = config_path(settings)
     try:
         config = load_gateway(path)
+        _require_usable(config, path)
     except ConfigError as error:
         if not as_json:
             raise
@@ -61,6 +63,26 @@ def check(settings: Settings, *, as_json: bool) -> int:
         for line in lacks:
             say(f"missing: {line}", err=True)
     return EXIT_FAILURE if lacks else 0
+
+
+def _require_usable(config: "GatewayConfig", path: Path) -> None:
+    """Check what the file alone doesn't say: paths, and the account that is to have them."""
+    from ground2cloud.roles.gateway import start, system  # noqa: PLC0415 - as above
+    from ground2cloud.roles.gateway.foundation import RunFiles  # noqa: PLC0415 - as above
+    from ground2cloud.roles.gateway.making import router_settings  # noqa: PLC0415 - as above
+
+    places = locate_gateway(config, path, os.environ)
+    try:
+        router_settings(config, places, RunFiles(places.run))
+    except ValueError as error:
+        raise fault(path.name, "", str(error)) from None
+    if places.certificate is not None and not places.certificate.exists():
+        words = f"there is no file {places.certificate}"
+        raise fault(path.name, "router.certificate", words)
+    user = config.gateway.user
+    if system.number() == 0 and user not in {None, "root"}:
+        assert user is not None
+        start.require_account(user, places, path)
 
 
 def _in_the_way(config: "GatewayConfig", path: Path) -> list[str]:

@@ -27,7 +27,7 @@ def invite(
     """Print a join string, with which one agent can register once.
 
     It is a secret until it has been used or has expired: whoever has it can register. On the
-    agent's machine: ground2cloud register JOIN_STRING
+    agent's machine: ground2cloud register JOIN_STRING --service NAME=KIND:HOST:PORT
     """
     from ground2cloud.config.join import Join, encode  # noqa: PLC0415 - or --help would load it
     from ground2cloud.registry.records import Invite  # noqa: PLC0415 - the same
@@ -44,4 +44,5 @@ def invite(
         public = here.config
         click.echo(encode(Join(public.gateway.host, public.backchannel.port, token, pin)))
     say(f"good for one registration within {duration(expires)}; on the agent's machine:", err=True)
-    say("  ground2cloud register JOIN_STRING", err=True)
+    service = f"{only[0] if only else 'NAME'}=KIND:HOST:PORT"
+    say(f"  ground2cloud register JOIN_STRING --service {service}", err=True)

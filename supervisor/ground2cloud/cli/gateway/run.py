@@ -22,4 +22,4 @@ def run(settings: Settings, *, quiet: bool) -> int:
     require_gateway()
     from ground2cloud.roles.gateway import start  # noqa: PLC0415 - or --help would load everything
 
-    return start.run(config_path(settings), stderr=not quiet)
+    return start.run(config_path(settings), stderr=not quiet, debug=settings.debug)

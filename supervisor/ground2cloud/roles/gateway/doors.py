@@ -85,6 +85,11 @@ class Doors:
         """Where the figures are."""
         return self._metrics.address
 
+    @property
+    def trouble(self) -> str:
+        """Why there are no figures; empty where there are."""
+        return self._metrics.trouble
+
     async def _move_backchannel(self, config: GatewayConfig) -> None:
         wanted = {(host, config.backchannel.port) for host in config.backchannel.listen}
         old = {place: self._backchannels[place] for place in self._backchannels.keys() - wanted}

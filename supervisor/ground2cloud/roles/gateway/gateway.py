@@ -346,7 +346,14 @@ class Gateway:
         return await self._overview.figures()  # made later than the doors
 
     def _problems(self) -> tuple[str, ...]:
-        mine = self._registry.text, self._keys.text, self._lanes.trouble, self._audit.trouble
+        mine = (
+            self._registry.text,
+            self._keys.text,
+            self._lanes.trouble,
+            self._audit.trouble,
+            self._owner.trouble,
+            self._doors.trouble,
+        )
         stuck = sorted(self._doorkeeper.stuck)[:_SHOWN]
         lanes = (f"lanes of registration {each} that should end don't" for each in stuck)
         return *self._live.problems, *filter(None, mine), *lanes, *self._overview.taken()

@@ -111,7 +111,8 @@ class LiveConfiguration:
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the file, and what of it waits for the next start."""
         certificate = (self._certificate,) if self._certificate else ()
-        return (*self._bad, *certificate, *(_late(key) for key in self._late))
+        bad = (f"{line} (what ran before goes on)" for line in self._bad)
+        return (*bad, *certificate, *(_late(key) for key in self._late))
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ class MetricsServer:
 
     def __init__(self, look: Callable[[], Awaitable[Figures]], listen: str) -> None:
         self.address = ""
+        self.trouble = ""
+        """Why it does not listen; empty when it does."""
         self._look = look
         self._listen = listen
         app = web.Application()
@@ -76,8 +79,8 @@ class MetricsServer:
         try:
             sock = socket.create_server((host, port), family=family)
         except OSError as error:
-            text = f"no metrics at {self._listen}: {error.strerror or error}"
-            log(_log, logging.WARNING, "metrics-off", text)
+            self.trouble = f"no metrics at {self._listen}: {os.strerror(error.errno or 0)}"
+            log(_log, logging.WARNING, "metrics-off", self.trouble)
             return
         await web.SockSite(self._runner, sock).start()
         self.address = addresses.join(*sock.getsockname()[:2])

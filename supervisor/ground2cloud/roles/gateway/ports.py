@@ -38,7 +38,7 @@ def _words(place: str, error: OSError) -> str:
 
 
 def listens(config: GatewayConfig) -> dict[str, tuple[tuple[str, ...], int]]:
-    """Where the gateway listens for others, by the key that says so."""
+    """Where the gateway listens, by the key that says so; its local API takes any port."""
     router, plain = config.router, config.plain
     places = {
         "ssh.port": (config.ssh.listen, config.ssh.port),
@@ -47,6 +47,8 @@ def listens(config: GatewayConfig) -> dict[str, tuple[tuple[str, ...], int]]:
     }
     if router.certificate is not None or router.ssh_on_https_port:
         places["router.https_port"] = (router.listen, router.https_port)
+    host, _, port = config.metrics.listen.rpartition(":")
+    places["metrics.listen"] = ((host.removeprefix("[").removesuffix("]"),), int(port))
     if plain.listen is not None:
         places["plain.listen"] = ((plain.listen,), 0)  # its ports are looked at one by one
     return places

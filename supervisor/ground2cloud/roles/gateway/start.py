@@ -14,11 +14,11 @@ from ground2cloud.roles.gateway import foundation, system
 from ground2cloud.roles.gateway.gateway import Gateway
 
 
-def run(path: Path, *, stderr: bool = True) -> int:
+def run(path: Path, *, stderr: bool = True, debug: bool = False) -> int:
     """Be the gateway of the configuration at `path`; answer the exit code when told to stop.
 
     Started as root it becomes the account that the configuration names; then this returns never,
-    nor when it is told to begin anew.
+    nor when it is told to begin anew. `stderr` and `debug` are what the command was told.
 
     Raises:
         ConfigError: the configuration is unusable.
@@ -27,10 +27,12 @@ def run(path: Path, *, stderr: bool = True) -> int:
         Ground2CloudError: something that it needs is missing or damaged.
     """
     path = path.absolute()
+    options = [*([] if stderr else ["--quiet"]), *(["--debug"] if debug else [])]
+    arguments = ["gateway", "run", "--config", str(path), *options]
     config = load_gateway(path)
     places = locate_gateway(config, path, os.environ)
     if system.must_change(config.gateway.user):
-        _become(config, places, path, stderr=stderr)
+        _become(config, places, path, arguments)
     lock = StateLock(places.state / "gateway.lock")
     lock.acquire(os.getpid())
     owner = configure(config.log, places.log_file, stderr=stderr)
@@ -48,21 +50,31 @@ def run(path: Path, *, stderr: bool = True) -> int:
         owner.close()
         lock.release()
     if gateway.begins_anew:
-        system.begin_anew(_arguments(path, stderr=stderr))
+        system.begin_anew(arguments)
     return 0
 
 
-def _arguments(path: Path, *, stderr: bool) -> list[str]:
-    return ["gateway", "run", "--config", str(path), *([] if stderr else ["--quiet"])]
+def require_account(user: str, places: GatewayLocations, path: Path) -> None:
+    """Check that the account may use what is there already of this gateway.
+
+    Raises:
+        AccountError: there is no such account, or it may not.
+    """
+    for directory in (places.state, places.run):
+        system.require_own(directory, user)
+    system.require_reading(path, user)
 
 
-def _become(config: GatewayConfig, places: GatewayLocations, path: Path, *, stderr: bool) -> None:
+def _become(
+    config: GatewayConfig, places: GatewayLocations, path: Path, arguments: list[str]
+) -> None:
     assert config.gateway.user is not None
+    require_account(config.gateway.user, places, path)
     router = config.router
     secure = router.certificate is not None or router.ssh_on_https_port
     system.exec_as(
         config.gateway.user,
-        _arguments(path, stderr=stderr),
+        arguments,
         directories=(places.state, places.run, places.log_file.parent),
         ports=(
             config.ssh.port,

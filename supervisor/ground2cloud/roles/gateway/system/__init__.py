@@ -8,6 +8,7 @@
 - `command_as(user)`: the beginning of a command line that runs as it.
 - `share(path, user)`, `give(directory, user)`: let it read or have a thing.
 - `reach(directory, user)`: check that it gets there.
+- `require_own(directory, user)`, `require_reading(file, user)`: that it has or may read it.
 - `load()`: 0 to 1.
 - `open_files()`: how many files this process may have open.
 """
@@ -29,6 +30,8 @@ if sys.platform == "win32":
         number,
         open_files,
         reach,
+        require_own,
+        require_reading,
         share,
         take_files,
     )
@@ -45,6 +48,8 @@ else:
         number,
         open_files,
         reach,
+        require_own,
+        require_reading,
         share,
         take_files,
     )
@@ -62,6 +67,8 @@ __all__ = [
     "number",
     "open_files",
     "reach",
+    "require_own",
+    "require_reading",
     "share",
     "take_files",
 ]

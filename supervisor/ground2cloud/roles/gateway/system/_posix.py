@@ -5,6 +5,7 @@ changes the account: its `setpriv` does in one step what is easily done half.
 """
 
 import contextlib
+import grp
 import os
 import pwd
 import resource
@@ -203,6 +204,49 @@ def number() -> int:
     return os.geteuid()
 
 
+def require_own(directory: Path, user: str) -> None:
+    """Check that a directory, where it is there, is the account's.
+
+    Raises:
+        AccountError: there is no such account, or it is another's.
+    """
+    with contextlib.suppress(OSError):
+        if directory.stat().st_uid != _entry(user).pw_uid:
+            raise AccountError(
+                f"{directory} is not {user}'s: another account has run a gateway there",
+                f"chown -R {user} {directory}",
+            )
+
+
+def require_reading(file: Path, user: str) -> None:
+    """Check that the account may read a file that is there.
+
+    Raises:
+        AccountError: there is no such account, or it may not.
+    """
+    entry = _entry(user)
+    status = file.stat()
+    if not status.st_mode & _bit(status, entry, set(os.getgrouplist(user, entry.pw_gid))) << 2:
+        raise AccountError(
+            f"{file} can't be read by {user}, which the gateway is to become",
+            f"chgrp {_group(entry.pw_gid)} {file}; chmod 640 {file}",
+        )
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _bit(status: os.stat_result, entry: pwd.struct_passwd, groups: set[int]) -> int:
+    """The right to execute that decides for an account; the one to read is two bits higher."""
+    if status.st_uid == entry.pw_uid:
+        return 0o100
+    return 0o010 if status.st_gid in groups else 0o001
+
+
 def reach(directory: Path, user: str) -> None:
     """Check that the account gets to a directory, whether or not it is there yet.
 
@@ -218,12 +262,7 @@ def reach(directory: Path, user: str) -> None:
             return  # made with it, for everybody to pass through
         except OSError as error:
             raise AccountError(f"{above}: {error.strerror or error}") from None
-        bit = 0o001
-        if status.st_uid == entry.pw_uid:
-            bit = 0o100
-        elif status.st_gid in groups:
-            bit = 0o010
-        if entry.pw_uid != 0 and not status.st_mode & bit:
+        if entry.pw_uid != 0 and not status.st_mode & _bit(status, entry, groups):
             raise AccountError(
                 f"the account {user} can't get to {directory}: {above} is closed to it",
                 "leave --config out, and everything is where services have it; or name directories"

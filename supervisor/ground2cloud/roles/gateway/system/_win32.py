@@ -70,6 +70,18 @@ def reach(directory: Path, user: str) -> None:
     must_change(user)
 
 
+def require_own(directory: Path, user: str) -> None:
+    """Refuse."""
+    del directory
+    must_change(user)
+
+
+def require_reading(file: Path, user: str) -> None:
+    """Refuse."""
+    del file
+    must_change(user)
+
+
 def give(directory: Path, user: str) -> None:
     """Refuse."""
     del directory
