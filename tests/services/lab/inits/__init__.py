@@ -22,12 +22,14 @@ LOGS = "/var/log/ground2cloud"
 class Init:
     """A service manager.
 
-    `process` is its process 1, which a script of the same name in this directory becomes. The
-    commands are what a person types; `console` is where the agent's output is kept.
+    `process` is its process 1, which a script of the same name in this directory becomes, and
+    `sign` what is there when it has: before, nobody can tell what runs the machine. The commands
+    are what a person types; `console` is where the agent's output is kept.
     """
 
     name: str
     process: str
+    sign: str
     start: str
     stop: str
     restart: str
@@ -38,6 +40,7 @@ class Init:
 RUNIT = Init(
     name="runit",
     process="runsvdir",
+    sign="/etc/service.ours",
     start="sv up ground2cloud",
     stop="sv -w 20 down ground2cloud",
     restart="sv -w 20 force-restart ground2cloud",
@@ -47,6 +50,7 @@ RUNIT = Init(
 S6 = Init(
     name="s6",
     process="s6-svscan",
+    sign="/run/service/.s6-svscan",
     start="s6-svc -u /run/service/ground2cloud",
     stop="s6-svc -wD -T 25000 -d /run/service/ground2cloud",
     restart="cd /run/service && s6-svc -wD -T 25000 -d ground2cloud && s6-svc -u ground2cloud",
@@ -56,6 +60,7 @@ S6 = Init(
 OPENRC = Init(
     name="openrc",
     process="openrc-init",
+    sign="/run/openrc/softlevel",
     start="rc-service ground2cloud start",
     stop="rc-service ground2cloud stop",
     restart="rc-service ground2cloud restart",
@@ -119,7 +124,13 @@ class OtherSite(Site):
     def reboot(self) -> None:
         """Cut the power and boot again, with the same disk."""
         self.machine.down()
+        self.power_on()
+
+    def power_on(self) -> None:
+        """Boot, and wait until it can be seen what runs the machine."""
         self.machine.power_on()
+        sign = self.machine.path(self.init.sign)
+        wait_until(sign.exists, what=f"{self.init.sign} of {self.init.name}")
 
     def _read(self, path: str) -> str:
         try:
@@ -133,8 +144,8 @@ def other_site(init: Init, lab: Lab, gateway: Gateway, name: str) -> Iterator[Ot
     """Boot a machine called `name` with this init, and configure the agent on it."""
     machine = Machine(lab, name, (str(INITS / init.process),))
     try:
-        machine.power_on()
         site = OtherSite(init, machine, gateway)
+        site.power_on()
         site.configure()
         yield site
     finally:
