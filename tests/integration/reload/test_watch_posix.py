@@ -45,6 +45,7 @@ async def test_a_slow_writer_is_noticed_once_and_after_its_end(
     """The pauses are longer than the debounce: only "closed" tells the end."""
     watcher.watch._rules = Rules(close_wait=3600, longest=3600)
     watcher.start(config)
+    await watcher.calls_until_now()  # the look that a new watch takes may find it half-written
     writer = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SLOW_WRITER, config, "w"),
         stdin=subprocess.PIPE,
@@ -62,6 +63,7 @@ async def test_a_slow_writer_of_a_new_file_is_noticed_once_and_after_its_end(
 ) -> None:
     config.unlink()
     watcher.start(config)
+    await watcher.calls_until_now()  # as above
     writer = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SLOW_WRITER, config, "x"),
         stdin=subprocess.PIPE,
