@@ -123,16 +123,25 @@ def test_an_answer_that_lasts_ends_with_its_element(gateway: GatewayLab) -> None
     agent = gateway.register(WEB)
     key = gateway.do("element", "add", "listening", "--grant", str(agent.id))
     request = head("GET", "/", f"{agent.id}.{DOMAIN}", f"Ground2Cloud-Key: {key}")
-    with standing(events) as port, agent.lane({"web": port}):
-        wait_until(lambda: gateway.agent(agent.id).state == "active", what="active")
-        with socket.create_connection(("127.0.0.1", gateway.http_port), 10) as caller:
-            caller.sendall(request.encode())
-            assert read_head(caller)[0] == 200
-            gateway.do("element", "revoke", "listening")
-            ends = time.monotonic() + 5
-            with contextlib.suppress(ConnectionResetError):
-                while caller.recv(65536):
-                    assert time.monotonic() < ends
+
+    def answered() -> socket.socket | None:
+        caller = socket.create_connection(("127.0.0.1", gateway.http_port), 10)
+        caller.sendall(request.encode())
+        if read_head(caller)[0] == 200:
+            return caller
+        caller.close()
+        return None
+
+    with (
+        standing(events) as port,
+        agent.lane({"web": port}),
+        wait_until(answered, what="the lane up, and the router told") as caller,
+    ):
+        gateway.do("element", "revoke", "listening")
+        ends = time.monotonic() + 5
+        with contextlib.suppress(ConnectionResetError):
+            while caller.recv(65536):
+                assert time.monotonic() < ends
 
 
 @contextlib.contextmanager
