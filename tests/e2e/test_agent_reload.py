@@ -70,6 +70,24 @@ def test_an_edit_of_log_and_backoff_touches_no_lane(make_agent: Make, http_app: 
     assert agent.status().lanes[0].restarts == 0
 
 
+def test_a_log_file_that_can_not_be_had_is_told_until_it_can(
+    make_agent: Make, http_app: HttpApp
+) -> None:
+    agent = started(make_agent([service(http_app.port, free_port())]))
+    before = agent.status().log
+    wanted = agent.config.parent / "not yet" / "agent.log"
+    wanted.parent.write_text("a file")
+    edit(agent.config, lambda tables: tables.setdefault("log", {}).update(file=str(wanted)))
+    assert agent.cli("reload").returncode == 0
+    status = agent.status()
+    assert status.log == before
+    assert status.log_trouble.startswith(f"{wanted} can't be opened: ")
+    wanted.parent.unlink()
+    assert agent.cli("reload").returncode == 0
+    assert (agent.status().log, agent.status().log_trouble) == (str(wanted), "")
+    agent.stop()
+
+
 def test_a_changed_target_leaves_the_other_services_connections_alive(
     make_agent: Make, http_app: HttpApp, other_app: HttpApp
 ) -> None:

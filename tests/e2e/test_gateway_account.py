@@ -174,3 +174,15 @@ def test_what_the_account_may_not_have_is_told_with_what_to_do(gateway: RootsGat
         told = gateway.cli(name)
         assert told.returncode == 78
         assert f"chown -R {NAME} {state}" in told.stderr
+
+
+@pytest.mark.parametrize("port", ["high"], indirect=True)
+def test_the_account_says_what_it_met_where_root_was_asked_to(gateway: RootsGateway) -> None:
+    state = gateway.directory / "state"
+    state.mkdir(mode=0o500)
+    os.chown(state, NUMBER, NUMBER)
+    told = gateway.cli("run")
+    assert "--debug shows what was tried" in told.stderr
+    told = gateway.cli("run", "--debug")
+    assert "Traceback" in told.stderr
+    assert "Permission denied" in told.stderr

@@ -304,6 +304,16 @@ def test_what_changes_while_it_does_not_run_is_in_force_when_it_does(gateway: Ga
     assert gateway.agent(agent.id).state == "revoked"
 
 
+def test_who_asks_a_gateway_that_was_killed_is_told_how_to_start_it(gateway: GatewayLab) -> None:
+    gateway.start()
+    gateway.wait_ready()
+    gateway.kill()
+    told = gateway.cli("status")
+    assert told.returncode == 1
+    assert "left without a word" in told.stderr
+    assert f"start it with: ground2cloud gateway run --config {gateway.config}" in told.stderr
+
+
 def test_what_only_a_start_would_meet_is_found_by_check(short_dir: Path) -> None:
     lab = GatewayLab(short_dir, router={"certificate": "none.pem"})
     told = lab.cli("check")

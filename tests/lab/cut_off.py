@@ -8,24 +8,21 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from ground2cloud.config.model import Kind
+from tests.lab.crowd import SERVICE, SLOT
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.httpapp import HttpApp
 from tests.lab.places import short_directory
 from tests.lab.processes import end_child, run
+from tests.lab.replacing import replaced
 from tests.lab.waiting import wait_until
 
-SERVICE, SLOT = "web", "127.0.0.1"
 GATEWAY, AGENT = "192.0.2.1", "192.0.2.2"
 """The two ends of the cable (RFC 5737)."""
-
-WITHIN = 1.0
-"""Seconds for one request: one that goes down the lane that is cut off is never answered."""
 
 
 def measured(rounds: int) -> list[float]:
@@ -85,22 +82,9 @@ def _lane(cable: _Cable, agent: LabAgent, target: int) -> Iterator[None]:
         process.wait()
 
 
-def _replaced(cable: _Cable, gateway: GatewayLab, agent: LabAgent, app: HttpApp, key: str) -> float:
-    def reached() -> bool:
-        route = f"{agent.id}/{SERVICE}"
-        found = gateway.request(timeout=WITHIN, Ground2Cloud_Route=route, Ground2Cloud_Key=key)
-        return found.status == 200
-
-    with _lane(cable, agent, app.port):
-        wait_until(reached, what="the lane up", interval=0.005)
-        cable.ip("link set agent down")
-        began = time.perf_counter()
-        claim = agent.client.claim(SLOT)
-        assert claim.holder == "ended", claim
-        time.sleep(claim.dial_in)
-        with agent.lane({SERVICE: app.port}):
-            wait_until(reached, what="an answer", interval=0.005)
-            return time.perf_counter() - began
+def _cut_off(cable: _Cable, gateway: GatewayLab, agent: LabAgent, target: int) -> float:
+    with _lane(cable, agent, target):
+        return replaced(gateway, agent, target, lambda: cable.ip("link set agent down"))
 
 
 def _main(rounds: int) -> list[float]:
@@ -116,8 +100,7 @@ def _main(rounds: int) -> list[float]:
         ) as gateway,
     ):
         agent = gateway.register((SERVICE, Kind.HTTP))
-        key = gateway.element(agent.id)
-        return [_replaced(cable, gateway, agent, app, key) for _ in range(rounds)]
+        return [_cut_off(cable, gateway, agent, app.port) for _ in range(rounds)]
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def join(
         raise Ground2CloudError(f"{path} is there already, with other services", hint)
     try:
         identity = _join_as(_site(settings), asked, name, force=force)
-    except BaseException:
+    except Ground2CloudError:
         if first:  # or the same command, corrected, would find another file
             path.unlink(missing_ok=True)
         raise

@@ -22,16 +22,20 @@ def find_agent(settings: Settings) -> ApiClient:
     """
     path = config_path(settings)
     try:
-        return ApiClient.from_run_dir(run_directory(path, os.environ))
+        return ApiClient.from_run_dir(run_directory(path, os.environ), run=_run(settings, path))
     except NotRunningError:
         raise not_running(settings) from None
+
+
+def _run(settings: Settings, path: Path) -> str:
+    return "ground2cloud run" + (f" --config {path}" if settings.config else "")
 
 
 def not_running(settings: Settings) -> NotRunningError:
     """Make the error that says which agent was looked for, and how to start it."""
     path = config_path(settings)
-    option = f" --config {path}" if settings.config else ""
-    hint = f"start it with: ground2cloud run{option}"
+    hint = f"start it with: {_run(settings, path)}"
     if not path.exists():
+        option = f" --config {path}" if settings.config else ""
         hint = f"there is no such file yet; write one with: ground2cloud init{option}"
     return NotRunningError(f"the agent of {path} is not running", hint)

@@ -53,6 +53,8 @@ def _head(status: Status) -> Iterator[str]:
     yield f"configuration  {printable(status.config, _LIMIT)}"
     if status.log is not None:
         yield f"log            {printable(status.log, _LIMIT)}"
+    if status.log_trouble:
+        yield paint(f"  {printable(status.log_trouble, _LIMIT)}", _BAD)
 
 
 def _registration(found: RegistrationStatus) -> Iterator[str]:

@@ -1,22 +1,16 @@
 """Rules of `gateway.toml` that need more than one value, or more than a type and a pattern."""
 
 import ipaddress
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ground2cloud.config.rules import is_address, is_host, path_faults
+from ground2cloud.config.rules import is_address, is_domain, is_host, path_faults
 from ground2cloud.config.walk import Finding, Table
 from ground2cloud.config.words import show
 
 _LAST_PORT = 65535
 _SLOTS = ipaddress.ip_network("127.0.0.0/29")
 """Where lanes listen (`registry.records.SLOTS`), with the two that a router may have besides."""
-
-DOMAIN = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-)
-"""A domain below which registrations have their names, in small letters."""
 
 _DATABASES = ("sqlite", "postgresql")
 
@@ -49,7 +43,7 @@ def _hosts_are_real(root: Table) -> Iterator[Finding]:
 
 
 def _can_be_domain(name: str) -> bool:
-    return is_address(name) or DOMAIN.fullmatch(name.lower().rstrip(".")) is not None
+    return is_address(name) or is_domain(name.lower().rstrip("."))
 
 
 def _listens_are_addresses(root: Table) -> Iterator[Finding]:

@@ -19,6 +19,9 @@ _OPTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _BINDS = 'an IP address ("0.0.0.0" or "::" for every interface) or "localhost"'
 _HOST_LENGTH = 253  # RFC 1035, as in model.Host
 _LAST_PORT = 65535
+_DOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
 
 
 def find(root: Table) -> Iterator[Finding]:
@@ -69,6 +72,11 @@ def is_host(text: str) -> bool:
     """Whether it may be a name: what ends in a number, or has a colon, must be an address."""
     last = text.rstrip(".").rpartition(".")[2]
     return is_address(text) if ":" in text or last.isdigit() else True
+
+
+def is_domain(text: str) -> bool:
+    """Whether registrations can have names below it; in small letters, without a dot at its end."""
+    return _DOMAIN.fullmatch(text) is not None
 
 
 def is_address(text: str) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ground2cloud.config.gateway_rules import DOMAIN
 from ground2cloud.config.model import Kind
+from ground2cloud.config.rules import is_domain
 from ground2cloud.core.addresses import join
 
 MOST_SLOTS = 6
@@ -235,7 +235,7 @@ class RouterSettings:
         check_path(self.runtime_socket)
         size = len(bytes(self.runtime_socket))
         _check(size <= _SOCKET_BYTES, f"longer than {_SOCKET_BYTES} bytes: {self.runtime_socket}")
-        _check(self.domain is None or DOMAIN.fullmatch(self.domain), f"no domain: {self.domain!r}")
+        _check(self.domain is None or is_domain(self.domain), f"no domain: {self.domain!r}")
         _check(0 < len(set(self.slots)) == len(self.slots) <= MOST_SLOTS, f"slots: {self.slots}")
         for slot in self.slots:
             ipaddress.ip_address(slot)

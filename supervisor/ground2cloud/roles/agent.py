@@ -167,7 +167,8 @@ class Agent:
             version=__version__,
             pid=os.getpid(),
             config=str(self._path),
-            log=str(self._places.log_file),
+            log=str(self._owner.file),
+            log_trouble=self._owner.trouble,
             gateway=self._gateway,
             started_at=self._started_at,
             uptime=monotonic() - self._started,
@@ -281,7 +282,7 @@ class Agent:
         self._places = self._member.placed(places)
         self._config = self._shop.config = config
         self._shop.places = self._places
-        if changes.log_changed:
+        if changes.log_changed or self._places.log_file != self._owner.file:
             self._owner.apply(config.log, self._places.log_file)
         if changes.api_changed:
             await self._api.move(config.api.listen)

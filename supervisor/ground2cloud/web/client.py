@@ -32,13 +32,6 @@ _T = TypeVar("_T")
 class NotRunningError(Ground2CloudError):
     """No agent answers: there is nothing to ask, and nothing to stop."""
 
-    def __init__(
-        self,
-        message: str = "the agent is not running",
-        hint: str = "start it with: ground2cloud run",
-    ) -> None:
-        super().__init__(message, hint)
-
 
 class ApiClient:
     """Asks one running agent. Every call may raise `Ground2CloudError`.
@@ -54,23 +47,32 @@ class ApiClient:
         self,
         control: ControlFile,
         *,
+        run: str | None = None,
         read_timeout: float = READ_TIMEOUT,
         request_timeout: float = REQUEST_TIMEOUT,
     ) -> None:
         self.pid = control.pid
+        self.run = run or self.run
         self._control = control
         self._read_timeout = read_timeout
         self._request_timeout = request_timeout
 
     @classmethod
-    def from_run_dir(cls, run_dir: Path) -> Self:
+    def from_run_dir(cls, run_dir: Path, *, run: str | None = None) -> Self:
         """Find the agent that uses this run directory.
+
+        Args:
+            run_dir: where it says how to ask it.
+            run: the command that starts it, where that is not the plain one.
 
         Raises:
             NotRunningError: none says that it does.
             Ground2CloudError: the file can't be read or understood.
         """
-        return cls(read_control(run_dir, cls.who))
+        control = _read_control(run_dir, cls.who)
+        if control is None:
+            raise NotRunningError(f"{cls.who} is not running", _start_with(run or cls.run))
+        return cls(control, run=run)
 
     def status(self) -> Status:
         """Ask what is known now."""
@@ -105,7 +107,7 @@ class ApiClient:
         except ConnectionRefusedError:
             raise NotRunningError(
                 f"{self.who} is not running (process {self.pid} left without a word)",
-                f"start it with: {self.run}",
+                _start_with(self.run),
             ) from None
         except TimeoutError:
             raise Ground2CloudError(
@@ -152,11 +154,14 @@ class ApiClient:
         )
 
 
-def read_control(run_dir: Path, who: str) -> ControlFile:
-    """Read where the program that uses this run directory answers.
+def _start_with(command: str) -> str:
+    return f"start it with: {command}"
+
+
+def _read_control(run_dir: Path, who: str) -> ControlFile | None:
+    """Read where the program that uses this run directory answers; None if none says so.
 
     Raises:
-        NotRunningError: none says that it does.
         Ground2CloudError: the file can't be read or understood.
     """
     file = run_dir / CONTROL_FILE
@@ -164,7 +169,7 @@ def read_control(run_dir: Path, who: str) -> ControlFile:
         control = msgspec.json.decode(file.read_bytes(), type=ControlFile)
         address.split(control.address)
     except FileNotFoundError:
-        raise NotRunningError from None
+        return None
     except PermissionError:
         raise Ground2CloudError(
             f"not allowed to read {file}: {who} runs as another user",

@@ -1,9 +1,6 @@
 """The other end of the gateway's local API, for the command line."""
 
-from pathlib import Path
-from typing import Self
-
-from ground2cloud.web.client import REQUEST_TIMEOUT, ApiClient, NotRunningError, read_control
+from ground2cloud.web.client import REQUEST_TIMEOUT, ApiClient
 from ground2cloud.web.gateway_messages import Agents, GatewayStatus
 from ground2cloud.web.messages import Answer
 
@@ -16,20 +13,6 @@ class GatewayClient(ApiClient):
 
     who = "the gateway"
     run = "ground2cloud gateway run"
-
-    @classmethod
-    def from_run_dir(cls, run_dir: Path) -> Self:
-        """Find the gateway that uses this run directory.
-
-        Raises:
-            NotRunningError: none says that it does.
-            Ground2CloudError: the file can't be read or understood.
-        """
-        try:
-            return cls(read_control(run_dir, cls.who))
-        except NotRunningError:
-            hint = f"start it with: {cls.run}"
-            raise NotRunningError(f"{cls.who} is not running", hint) from None
 
     def gateway(self) -> GatewayStatus:
         """Ask what is known now."""

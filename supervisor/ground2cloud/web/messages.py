@@ -96,6 +96,7 @@ class RegistrationStatus(Struct, frozen=True, kw_only=True):
 class Status(Struct, frozen=True, kw_only=True):
     """Everything `ground2cloud status` shows. `problems` are those of the file as it is now.
 
+    `log` is the file that is written, `log_trouble` what is wrong with it; empty if nothing is.
     `registration` is None where the file says where the gateway is.
     """
 
@@ -110,6 +111,7 @@ class Status(Struct, frozen=True, kw_only=True):
     lanes: tuple[LaneStatus, ...]
     services: tuple[ServiceStatus, ...]
     problems: tuple[str, ...] = ()
+    log_trouble: str = ""
     memory: int | None = None
     cpu_percent: float | None = None
     registration: RegistrationStatus | None = None

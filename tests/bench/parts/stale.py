@@ -14,38 +14,23 @@ from tests.bench.requests import ask, until_answered
 from tests.bench.rows import Row
 from tests.bench.web import web_server
 from tests.lab import cut_off
-from tests.lab.crowd import SERVICE, SLOT
+from tests.lab.crowd import SERVICE
 from tests.lab.gateway import GatewayLab, LabAgent
 from tests.lab.places import short_directory
 from tests.lab.ports import free_port
+from tests.lab.replacing import replaced
 from tests.lab.sshd import ThrowawaySshd
 from tests.lab.waiting import wait_until
 
 ROUNDS = 15
-WITHIN = 1.0
-"""Seconds for one try: one that goes to a frozen ssh is never answered."""
-
 ALIVE = ("ClientAliveInterval 5", "ClientAliveCountMax 2")
 """Of the plain sshd: as a careful administrator sets them; by default it would never give up."""
 
 
-def _reached(gateway: GatewayLab, agent: LabAgent, key: str) -> bool:
-    found = gateway.request(
-        timeout=WITHIN, Ground2Cloud_Route=f"{agent.id}/{SERVICE}", Ground2Cloud_Key=key
-    )
-    return found.status == 200
-
-
-def _replace(gateway: GatewayLab, agent: LabAgent, key: str, target: int) -> float:
+def _frozen(gateway: GatewayLab, agent: LabAgent, target: int) -> float:
     """Freeze a lane and take its place as an agent does: claim, then dial."""
-    with agent.lane({SERVICE: target}) as frozen:
-        wait_until(lambda: _reached(gateway, agent, key), what="the lane up", interval=0.005)
-        frozen.send_signal(signal.SIGSTOP)
-        began = time.perf_counter()
-        time.sleep(agent.client.claim(SLOT).dial_in)
-        with agent.lane({SERVICE: target}):
-            wait_until(lambda: _reached(gateway, agent, key), what="an answer", interval=0.005)
-            return time.perf_counter() - began
+    with agent.lane({SERVICE: target}) as ssh:
+        return replaced(gateway, agent, target, lambda: ssh.send_signal(signal.SIGSTOP))
 
 
 def _plain(target: int) -> float:
@@ -77,8 +62,7 @@ def measure() -> list[Row]:
         GatewayLab(directory, log={"level": "info"}) as gateway,
     ):
         agent = gateway.register((SERVICE, Kind.HTTP))
-        key = gateway.element(agent.id)
-        frozen = [_replace(gateway, agent, key, web) for _ in range(ROUNDS)]
+        frozen = [_frozen(gateway, agent, web) for _ in range(ROUNDS)]
         samples = {"ours": frozen, "plain sshd": [_plain(web)]}
     return [
         _row("ssh frozen (SIGSTOP)", samples),

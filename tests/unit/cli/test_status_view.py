@@ -84,6 +84,12 @@ def test_a_broken_file_is_told_with_all_its_problems() -> None:
     assert "  agent.toml: service[1].port: expected 1..65535, got 70000" in text
 
 
+def test_a_log_that_is_not_where_it_should_be_is_told_below_where_it_is() -> None:
+    lines = shown(status(log_trouble="/x can't be opened")).splitlines()
+    [log] = [line for line in lines if line.startswith("log ")]
+    assert "/x can't be opened" in lines[lines.index(log) + 1]
+
+
 def test_without_services_and_lanes_there_is_still_a_head() -> None:
     text = shown(replace(status(lanes=()), services=(), summary="no services"))
     assert text.startswith("Ground2Cloud 0.1.0: no services")
@@ -105,6 +111,7 @@ def test_nothing_in_a_status_can_act_on_the_terminal(evil: str) -> None:
                 version=evil,
                 summary=evil,
                 problems=(evil,),
+                log_trouble=evil,
             ),
             NOW,
             UNICODE,

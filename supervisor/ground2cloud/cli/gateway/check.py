@@ -80,8 +80,7 @@ def _require_usable(config: "GatewayConfig", path: Path) -> None:
         words = f"there is no file {places.certificate}"
         raise fault(path.name, "router.certificate", words)
     user = config.gateway.user
-    if system.number() == 0 and user not in {None, "root"}:
-        assert user is not None
+    if user and user != "root" and system.number() == 0:
         start.require_account(user, places, path)
 
 

@@ -56,11 +56,12 @@ def find_gateway(settings: Settings) -> GatewayClient:
         NotRunningError: there is none.
     """
     path = config_path(settings)
+    option = f" --config {path}" if settings.config else ""
+    run_dir = run_directory(path, os.environ, gateway=True)
     try:
-        return GatewayClient.from_run_dir(run_directory(path, os.environ, gateway=True))
-    except NotRunningError:
-        option = f" --config {path}" if settings.config else ""
-        hint = f"start it with: ground2cloud gateway run{option}"
+        return GatewayClient.from_run_dir(run_dir, run=f"ground2cloud gateway run{option}")
+    except NotRunningError as error:
+        hint = error.hint
         if not path.exists():
             hint = f"there is no such file yet; write one with: ground2cloud gateway init{option}"
         raise NotRunningError(f"the gateway of {path} is not running", hint) from None

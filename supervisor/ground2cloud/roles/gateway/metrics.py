@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from ground2cloud import __version__
 from ground2cloud.core import addresses
 from ground2cloud.logs.fields import log
+from ground2cloud.roles.gateway import ports
 from ground2cloud.web import address
 from ground2cloud.web.gateway_messages import AgentView, ChildView
 
@@ -79,7 +79,7 @@ class MetricsServer:
         try:
             sock = socket.create_server((host, port), family=family)
         except OSError as error:
-            self.trouble = f"no metrics at {self._listen}: {os.strerror(error.errno or 0)}"
+            self.trouble = f"no metrics: {ports.why_not(host, port) or error.strerror}"
             log(_log, logging.WARNING, "metrics-off", self.trouble)
             return
         await web.SockSite(self._runner, sock).start()

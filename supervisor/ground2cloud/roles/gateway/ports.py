@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ground2cloud.config.gateway_model import GatewayConfig
 from ground2cloud.core import addresses
+from ground2cloud.web import address
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -47,8 +48,8 @@ def listens(config: GatewayConfig) -> dict[str, tuple[tuple[str, ...], int]]:
     }
     if router.certificate is not None or router.ssh_on_https_port:
         places["router.https_port"] = (router.listen, router.https_port)
-    host, _, port = config.metrics.listen.rpartition(":")
-    places["metrics.listen"] = ((host.removeprefix("[").removesuffix("]"),), int(port))
+    host, port = address.split(config.metrics.listen)
+    places["metrics.listen"] = ((host,), port)
     if plain.listen is not None:
         places["plain.listen"] = ((plain.listen,), 0)  # its ports are looked at one by one
     return places

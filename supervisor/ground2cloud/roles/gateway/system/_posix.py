@@ -213,7 +213,7 @@ def require_own(directory: Path, user: str) -> None:
     with contextlib.suppress(OSError):
         if directory.stat().st_uid != _entry(user).pw_uid:
             raise AccountError(
-                f"{directory} is not {user}'s: another account has run a gateway there",
+                f"{directory} is not of {user}, which the gateway is to become",
                 f"chown -R {user} {directory}",
             )
 
